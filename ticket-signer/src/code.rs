@@ -107,7 +107,7 @@ impl UntrustedCode {
             }
             UntrustedCode::Printed { credential } => bytes.extend_from_slice(&credential.to_bytes()),
         }
-        format!("{PREFIX}{}{}", self.kind().letter(), base45::encode(bytes))
+        format!("{PREFIX}{}{}", self.kind().letter(), encode_base45(&bytes))
     }
 }
 
@@ -148,10 +148,15 @@ pub fn parse(text: &str) -> Result<UntrustedCode, ParseError> {
 /// Strict base45: upper case only, no value above 65535 (or 255 in the last pair), and the one spelling of each byte string.
 pub fn decode_base45(text: &str) -> Result<Vec<u8>, ParseError> {
     let bytes = base45::decode(text).map_err(|_| ParseError::Encoding)?;
-    if base45::encode(&bytes) != text {
+    if encode_base45(&bytes) != text {
         return Err(ParseError::Encoding);
     }
     Ok(bytes)
+}
+
+/// Base45 (RFC 9285), the one spelling.
+pub fn encode_base45(bytes: &[u8]) -> String {
+    base45::encode(bytes)
 }
 
 fn write_presentation(bytes: &mut Vec<u8>, presentation: &Presentation) {

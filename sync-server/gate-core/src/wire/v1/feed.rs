@@ -1,0 +1,24 @@
+//! The feed: what other lanes did and what has changed, as it happens.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::scans::WireRow;
+use super::station::SignedTime;
+
+/// One event of `GET /gate/v1/events/{event}/feed?cursor=N` (device-signed, server-sent events). The event's `id` is the
+/// cursor to come back with; its data is this message in CBOR and base64url without padding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedMessage {
+    /// Another lane's admission: its signed row and the device's certificate, both to be checked.
+    Admission { row: WireRow, device_certificate: ByteBuf },
+    /// A list of this version can be fetched.
+    List { version: u64 },
+    /// A policy of this version can be fetched (with the bundle).
+    Policy { version: u64 },
+    /// Certificates or revocations changed: fetch the bundle.
+    Trust,
+    /// The server's time; sent at once and then at least every 15 seconds, so that silence means a dead line.
+    Time(SignedTime),
+}

@@ -1,0 +1,16 @@
+//! Version 1 of the gate protocol. Paths and methods are in each message's comment.
+//!
+//! Signed things travel as the bytes that were signed; the receiver checks them with `ticket-signer` and never trusts the
+//! message around them.
+
+mod enrol;
+mod feed;
+mod list;
+mod scans;
+mod station;
+
+pub use enrol::{EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentCodeError, EnrolmentStatus};
+pub use feed::FeedMessage;
+pub use list::ListAnswer;
+pub use scans::{IncidentReport, Receipt, ReceiptPayload, ScanAnswer, ScanUpload, WireRow};
+pub use station::{EventInfo, SignedTime, StationBundle, TimePayload};
