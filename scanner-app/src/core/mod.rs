@@ -1,0 +1,3 @@
+//! Everything the handheld decides, as pure functions of its inputs: no I/O, no clock, no threads, no randomness.
+
+pub mod decode;

@@ -1,0 +1,290 @@
+//! Paints what a camera at a gate would see: codes on screens, as luma, and encodes it as a camera would send it.
+//!
+//! Everything random comes from a seed, so that a frame that fails can be painted again. Distances are in pixels of the
+//! picture, angles in degrees, brightness in 0 (black) to 255 (white).
+
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
+use scanner_app::core::decode::raw::{PixelFormat, RawFrame};
+
+/// Modules of light around a symbol, as its standard asks.
+const QUIET_MODULES: f32 = 4.0;
+/// Samples a pixel and direction: a sensor's pixel sees an area.
+const SAMPLES: u32 = 3;
+/// How far the camera is from a tilted symbol, in sides of the symbol.
+const DISTANCE_SIDES: f32 = 3.0;
+
+/// Why a picture could not be painted.
+#[derive(Debug, thiserror::Error)]
+pub enum PaintError {
+    #[error("the text does not fit a QR code: shorten it")]
+    TextTooLong,
+    #[error("the picture could not be encoded as JPEG")]
+    Jpeg(#[from] image::ImageError),
+}
+
+/// Where and how a code is held into the view.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// Side of a module, before tilt.
+    pub module_px: f32,
+    /// Middle of the symbol.
+    pub centre: (f32, f32),
+    /// Turned in the picture's plane, clockwise.
+    pub rotation_deg: f32,
+    /// Turned about the symbol's upright axis, its right side away from the camera.
+    pub tilt_deg: f32,
+    /// Brightness of its dark and light modules.
+    pub dark: u8,
+    pub light: u8,
+}
+
+impl Held {
+    /// Upright in the middle of a picture of this size, black on white.
+    pub fn in_the_middle(width: usize, height: usize, module_px: f32) -> Held {
+        let centre = (width as f32 / 2.0, height as f32 / 2.0);
+        Held { module_px, centre, rotation_deg: 0.0, tilt_deg: 0.0, dark: 20, light: 235 }
+    }
+}
+
+/// A picture in luma, rows without padding.
+#[derive(Clone)]
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    pub luma: Vec<u8>,
+}
+
+impl Picture {
+    /// An even background.
+    pub fn blank(width: usize, height: usize, brightness: u8) -> Picture {
+        Picture { width, height, luma: vec![brightness; width * height] }
+    }
+
+    /// A clean code in the middle of a grey background: what most tests want.
+    pub fn of(text: &str, width: usize, height: usize, module_px: f32) -> Result<Picture, PaintError> {
+        let mut picture = Picture::blank(width, height, 128);
+        picture.hold(text, &Held::in_the_middle(width, height, module_px))?;
+        Ok(picture)
+    }
+
+    /// Paints a code with its quiet zone over what is there.
+    pub fn hold(&mut self, text: &str, held: &Held) -> Result<(), PaintError> {
+        let code = symbol(text)?;
+        let half = code.size() as f32 / 2.0;
+        let (sin, cos) = held.rotation_deg.to_radians().sin_cos();
+        let (tilt_sin, tilt_cos) = held.tilt_deg.to_radians().sin_cos();
+        let distance = DISTANCE_SIDES * code.size() as f32;
+        let step = 1.0 / SAMPLES as f32;
+        for y in 0..self.height {
+            for x in 0..self.width {
+                let at = y * self.width + x;
+                let mut sum = 0u32;
+                let mut inside = false;
+                for sample in 0..SAMPLES * SAMPLES {
+                    let px = x as f32 + ((sample % SAMPLES) as f32 + 0.5) * step - held.centre.0;
+                    let py = y as f32 + ((sample / SAMPLES) as f32 + 0.5) * step - held.centre.1;
+                    // Back through rotation, then through the pinhole onto the tilted symbol.
+                    let (u, v) =
+                        ((px * cos + py * sin) / held.module_px, (-px * sin + py * cos) / held.module_px);
+                    let along = u * distance / (distance * tilt_cos - u * tilt_sin);
+                    let v = v * (distance + along * tilt_sin) / distance;
+                    let (column, row) = (along + half, v + half);
+                    let reach = half + QUIET_MODULES;
+                    if along.abs() <= reach && v.abs() <= reach {
+                        inside = true;
+                        let dark = code.get_module(column.floor() as i32, row.floor() as i32);
+                        sum += u32::from(if dark { held.dark } else { held.light });
+                    } else {
+                        sum += u32::from(self.luma[at]);
+                    }
+                }
+                if inside {
+                    self.luma[at] = (sum / (SAMPLES * SAMPLES)) as u8;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Blurs as a lens out of focus does: two box blurs of this radius.
+    pub fn blur(&mut self, radius_px: usize) {
+        if radius_px == 0 {
+            return;
+        }
+        for _ in 0..2 {
+            self.blur_rows(radius_px);
+            self.transpose();
+            self.blur_rows(radius_px);
+            self.transpose();
+        }
+    }
+
+    /// Adds noise of this standard deviation.
+    pub fn noise(&mut self, deviation: f32, seed: u64) {
+        let mut random = Random(seed);
+        for value in &mut self.luma {
+            let noisy = f32::from(*value) + random.bell() * deviation;
+            *value = noisy.round().clamp(0.0, 255.0) as u8;
+        }
+    }
+
+    /// The frame a camera would send. `padding` bytes follow every row, filled with what a camera leaves there: anything.
+    pub fn encode(&self, format: PixelFormat, padding: usize, taken_ms: i64) -> Result<RawFrame, PaintError> {
+        const JPEG_QUALITY: u8 = 85;
+        let (width, height) = (self.width as u32, self.height as u32);
+        let mut stride = format.row_bytes_min(width) + padding;
+        let mut data = Vec::new();
+        match format {
+            PixelFormat::Mjpeg => {
+                stride = 0;
+                JpegEncoder::new_with_quality(&mut data, JPEG_QUALITY).encode(
+                    &self.luma,
+                    width,
+                    height,
+                    ExtendedColorType::L8,
+                )?;
+            }
+            PixelFormat::Yuyv => {
+                for row in self.rows() {
+                    data.extend(row.iter().flat_map(|&y| [y, 128]));
+                    data.extend((0..padding).map(|i| i as u8));
+                }
+            }
+            PixelFormat::Grey | PixelFormat::Nv12 => {
+                for row in self.rows() {
+                    data.extend_from_slice(row);
+                    data.extend((0..padding).map(|i| i as u8));
+                }
+                if format == PixelFormat::Nv12 {
+                    data.resize(data.len() + stride * self.height.div_ceil(2), 128);
+                }
+            }
+        }
+        Ok(RawFrame { format, width, height, stride: stride as u32, taken_ms, data })
+    }
+
+    fn rows(&self) -> std::slice::ChunksExact<'_, u8> {
+        self.luma.chunks_exact(self.width.max(1))
+    }
+
+    fn blur_rows(&mut self, radius: usize) {
+        for row in self.luma.chunks_exact_mut(self.width.max(1)) {
+            let before = row.to_vec();
+            let mut sum = before.iter().take(radius).map(|&v| u32::from(v)).sum::<u32>();
+            let mut count = radius.min(before.len()) as u32;
+            for (x, out) in row.iter_mut().enumerate() {
+                if let Some(&entering) = before.get(x + radius) {
+                    sum += u32::from(entering);
+                    count += 1;
+                }
+                if let Some(leaving) = x.checked_sub(radius + 1) {
+                    sum -= u32::from(before[leaving]);
+                    count -= 1;
+                }
+                *out = (sum / count.max(1)) as u8;
+            }
+        }
+    }
+
+    fn transpose(&mut self) {
+        let mut turned = vec![0; self.luma.len()];
+        for (y, row) in self.rows().enumerate() {
+            for (x, &value) in row.iter().enumerate() {
+                turned[x * self.height + y] = value;
+            }
+        }
+        self.luma = turned;
+        std::mem::swap(&mut self.width, &mut self.height);
+    }
+}
+
+/// The symbol of a text: level M, the smallest version that holds it, alphanumeric wherever the text allows it.
+pub fn symbol(text: &str) -> Result<QrCode, PaintError> {
+    let segment = if QrSegment::is_alphanumeric(text) {
+        QrSegment::make_alphanumeric(text)
+    } else {
+        QrSegment::make_bytes(text.as_bytes())
+    };
+    let (least, most) = (qrcodegen::Version::MIN, qrcodegen::Version::MAX);
+    QrCode::encode_segments_advanced(&[segment], QrCodeEcc::Medium, least, most, None, false)
+        .map_err(|_| PaintError::TextTooLong)
+}
+
+/// SplitMix64: small, seeded, and the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Even in `low..high`.
+    pub fn between(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * ((self.next_u64() >> 40) as f32 / (1u64 << 24) as f32)
+    }
+
+    /// About normal: mean 0, deviation 1.
+    fn bell(&mut self) -> f32 {
+        // Four even numbers of variance 1/12 each: their sum has deviation 1/sqrt(3).
+        (0..4).map(|_| self.between(-0.5, 0.5)).sum::<f32>() * 3f32.sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scanner_app::core::decode::{decode, luma::to_luma};
+
+    /// As long as a short code: it must fit version 5 exactly.
+    fn short_code(random: &mut Random) -> String {
+        const SET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+        let mut text = String::from("T1S");
+        text.extend((0..119).map(|_| char::from(SET[(random.next_u64() % SET.len() as u64) as usize])));
+        text
+    }
+
+    #[test]
+    fn a_short_code_is_a_version_5_symbol() {
+        let text = short_code(&mut Random(1));
+        assert_eq!(symbol(&text).unwrap().version().value(), 5);
+        assert_eq!(symbol(&format!("{text}0")).unwrap().version().value(), 6);
+    }
+
+    #[test]
+    fn painted_frames_read_back_in_every_format() {
+        let mut random = Random(2);
+        for format in PixelFormat::ALL {
+            let text = short_code(&mut random);
+            let mut picture = Picture::blank(640, 480, 90);
+            let held = Held { rotation_deg: 7.0, tilt_deg: 10.0, ..Held::in_the_middle(640, 480, 6.0) };
+            picture.hold(&text, &held).unwrap();
+            picture.blur(1);
+            picture.noise(4.0, 3);
+            let frame = picture.encode(format, 32, 0).unwrap();
+            let luma = to_luma(&frame).unwrap();
+            let decoded = decode(&luma.view(), &mut || false);
+            assert_eq!(decoded.codes.len(), 1, "{format:?}");
+            assert_eq!(decoded.codes[0].text, text.as_bytes(), "{format:?}");
+            let (x, y) = decoded.codes[0].centre();
+            assert!((x - 320.0).abs() < 15.0 && (y - 240.0).abs() < 15.0, "{x},{y}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_paints_the_same_frame() {
+        let paint = |seed| {
+            let mut picture = Picture::of("T1", 80, 60, 2.0).unwrap();
+            picture.noise(9.0, seed);
+            picture.luma
+        };
+        assert_eq!(paint(5), paint(5));
+        assert_ne!(paint(5), paint(6));
+    }
+}
