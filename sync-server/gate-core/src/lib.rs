@@ -10,6 +10,8 @@ pub mod chain;
 pub mod clock;
 pub mod conflict;
 pub mod decide;
+#[cfg(test)]
+mod fixture;
 pub mod merge;
 pub mod pack;
 pub mod policy;

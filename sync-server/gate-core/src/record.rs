@@ -158,3 +158,6 @@ pub fn recall<T: JournalTx>(tx: &mut T) -> Result<Option<Recorded>, T::Error> {
         Some(Recorded { decision, seq: body.seq, at_ms: body.at_ms, recalled: true })
     }))
 }
+
+#[cfg(test)]
+mod tests;
