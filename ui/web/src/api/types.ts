@@ -1,0 +1,152 @@
+// The server's answers as these pages read them. Times ending in `_ms` are unix milliseconds; ticket and device ids are 16
+// lower-case hex digits; bytes are base64url without padding. `npm run api` writes the full OpenAPI types beside this file.
+
+export interface EventInfo {
+  id: number;
+  name: string;
+  venue: string;
+  /** IANA name, e.g. `Europe/Berlin`. Every time of the event is shown in it, wherever the reader is. */
+  time_zone: string;
+  starts_at_ms: number;
+  ends_at_ms: number;
+}
+
+export interface ClassInfo {
+  id: number;
+  name: string;
+  valid_from_ms: number;
+  valid_until_ms: number;
+}
+
+export interface HolderTicket {
+  ticket_id: string;
+  serial: number;
+  state: 'unbound' | 'bound';
+  event: EventInfo;
+  class: ClassInfo;
+  printed_code: string | null;
+  server_time_ms: number;
+}
+
+export type HolderAlgorithm = 'ed25519' | 'p256';
+
+export interface BindingRequest {
+  ticket_id: string;
+  secret: string;
+  algorithm: HolderAlgorithm;
+  public_key: string;
+  proof: string;
+}
+
+export interface BindingAnswer {
+  credential: string;
+  ticket_id: string;
+  serial: number;
+  event: EventInfo;
+  class: ClassInfo;
+  server_time_ms: number;
+  full_code_until_ms: number;
+}
+
+export interface ServerTime {
+  unix_ms: number;
+  signed: string;
+}
+
+export interface SessionInfo {
+  name: string;
+  role: string;
+}
+
+export interface LaneInfo {
+  id: number;
+  name: string;
+  entrance_id: number;
+  entrance: string;
+}
+
+export interface Enrolment {
+  id: string | number;
+  qr_text: string;
+  expires_at_ms: number;
+}
+
+export type DeviceState = 'pending' | 'confirmed' | 'revoked' | 'expired';
+
+export interface Device {
+  id: string;
+  name: string;
+  lane_id: number;
+  lane: string;
+  state: DeviceState;
+  fingerprint: string;
+  enrolled_at_ms: number;
+  last_contact_ms: number | null;
+  list_version: number | null;
+  lease_until_ms: number | null;
+}
+
+export interface LiveDevice {
+  device_id: string;
+  name: string;
+  state: DeviceState;
+  last_contact_ms: number | null;
+  list_version: number | null;
+  head_seq: number | null;
+}
+
+export interface RefusalCount {
+  reason: string;
+  /** The server's English sentence for staff. */
+  sentence: string;
+  count: number;
+}
+
+export interface LaneMinute {
+  minute_ms: number;
+  admitted: number;
+  refused: number;
+}
+
+export interface LiveLane {
+  lane_id: number;
+  lane: string;
+  entrance: string;
+  devices: LiveDevice[];
+  totals: { admitted: number; refused: number; review: number };
+  per_minute: { admitted: number; refused: number; review: number; refusals: RefusalCount[] };
+  history: LaneMinute[];
+}
+
+export interface ConflictAdmission {
+  device_id: string;
+  device: string;
+  lane_id: number;
+  lane: string;
+  at_ms: number;
+  uncertainty_ms: number;
+}
+
+export interface Conflict {
+  ticket_id: string;
+  class: number;
+  class_name: string;
+  allowed: number;
+  admissions: ConflictAdmission[];
+}
+
+export interface LiveSnapshot {
+  now_ms: number;
+  list: { version: number; tickets: number };
+  lanes: LiveLane[];
+  conflicts: Conflict[];
+}
+
+/** An `application/problem+json` body. */
+export interface ProblemBody {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
+  code?: string;
+}

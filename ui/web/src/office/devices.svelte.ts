@@ -1,0 +1,73 @@
+// The devices of one event, and the enrolment under way. The list is asked for again every few seconds while the view is open; a
+// device that scanned our code appears in it as pending.
+
+import { ApiProblem, call } from '../api/client';
+import type { Device, Enrolment, LaneInfo } from '../api/types';
+
+const POLL_MS = 2_000;
+
+export class Devices {
+  lanes = $state.raw<LaneInfo[] | null>(null);
+  devices = $state.raw<Device[] | null>(null);
+  failure = $state.raw<unknown>(null);
+  /** `untilMs` is on this browser's steady clock: its wall clock may be wrong. */
+  enrolment = $state.raw<{ lane: LaneInfo; qrText: string; untilMs: number; knownBefore: Set<string> } | null>(null);
+
+  constructor(
+    readonly eventId: number,
+    readonly onLoggedOut: () => void,
+    readonly serverNowMs: () => number,
+  ) {}
+
+  attach(): () => void {
+    let stopped = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const poll = async () => {
+      await this.load();
+      if (!stopped) timer = setTimeout(() => void poll(), POLL_MS);
+    };
+    void poll();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.lanes ??= (await call<{ lanes: LaneInfo[] }>('GET', `/api/v1/events/${this.eventId}/lanes`)).lanes;
+      this.devices = (await call<{ devices: Device[] }>('GET', `/api/v1/events/${this.eventId}/devices`)).devices;
+      this.failure = null;
+      const { enrolment } = this;
+      if (enrolment && this.devices.some((d) => d.lane_id === enrolment.lane.id && !enrolment.knownBefore.has(d.id))) this.enrolment = null;
+    } catch (failure) {
+      if (failure instanceof ApiProblem && failure.status === 401) this.onLoggedOut();
+      else this.failure = failure;
+    }
+  }
+
+  /** Throws what the server or the network said. */
+  async enrol(lane: LaneInfo): Promise<void> {
+    const knownBefore = new Set(this.devices?.map((device) => device.id));
+    const answer = await call<Enrolment>('POST', `/api/v1/events/${this.eventId}/enrolments`, {
+      body: { lane_id: lane.id },
+      idempotencyKey: randomKey(),
+    });
+    const goodForMs = Math.min(Math.max(0, answer.expires_at_ms - this.serverNowMs()), 120_000);
+    this.enrolment = { lane, qrText: answer.qr_text, untilMs: performance.now() + goodForMs, knownBefore };
+  }
+
+  async confirm(device: Device): Promise<void> {
+    await call('POST', `/api/v1/devices/${device.id}/confirm`, { body: { fingerprint: device.fingerprint }, idempotencyKey: randomKey() });
+    await this.load();
+  }
+
+  async revoke(device: Device): Promise<void> {
+    await call('POST', `/api/v1/devices/${device.id}/revoke`, { body: {}, idempotencyKey: randomKey() });
+    await this.load();
+  }
+}
+
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,41 @@
+// A busy evening for the office page: a lane in full flow, one gone quiet, one lost, one without a device; a device waiting to be
+// confirmed; a ticket admitted twice.
+export function busyNight(world) {
+  const now = Date.now();
+  const minute = 60_000;
+  world.lanes = [1, 2, 3, 4].map((id) => ({ id, name: `Lane ${id}`, entrance_id: id < 3 ? 1 : 2, entrance: id < 3 ? 'River gate' : 'Bridge gate' }));
+  const history = (scale) =>
+    Array.from({ length: 30 }, (_, i) => ({
+      minute_ms: Math.floor(now / minute - 29 + i) * minute,
+      admitted: Math.round(scale * (8 + 7 * Math.sin(i / 4) + ((i * 7) % 5))),
+      refused: Math.round(scale * ((i * 3) % 7 === 0 ? 3 : i % 2)),
+    }));
+  const device = (n, ago, list) => ({ device_id: `00000000000000a${n}`, name: `Handheld ${n}`, state: 'confirmed', last_contact_ms: now - ago, list_version: list, head_seq: 400 + n });
+  const lane = (id, devices, admitted, refusals, scale) => ({
+    lane_id: id,
+    lane: `Lane ${id}`,
+    entrance: world.lanes[id - 1].entrance,
+    devices,
+    totals: { admitted: Math.round(1204 * scale), refused: Math.round(61 * scale), review: Math.round(9 * scale) },
+    per_minute: { admitted, refused: refusals.reduce((sum, r) => sum + r.count, 0), review: scale > 0.9 ? 1 : 0, refusals },
+    history: scale > 0 ? history(scale) : [],
+  });
+  const lanes = [
+    lane(1, [device(1, 2_000, 41)], 17, [
+      { reason: 'used', sentence: 'This ticket was already admitted.', count: 2 },
+      { reason: 'stale', sentence: 'This code is too old: a screenshot, or a phone with a wrong clock.', count: 1 },
+    ], 1),
+    lane(2, [device(2, 95_000, 39)], 6, [], 0.5),
+    lane(3, [device(3, 7.4 * minute, 36)], 0, [], 0.3),
+    lane(4, [], 0, [], 0),
+  ];
+  const admission = (n, ago, uncertainty) => ({ device_id: `00000000000000a${n}`, device: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, at_ms: now - ago, uncertainty_ms: uncertainty });
+  const conflicts = [{ ticket_id: '5f0b8c21d7e94a63', class: 3, class_name: 'Parkett links', allowed: 1, admissions: [admission(1, 9 * minute, 120), admission(3, 6.2 * minute, 1_400)] }];
+  world.snapshot = () => ({ now_ms: Date.now(), list: { version: 41, tickets: 4812 }, lanes, conflicts });
+  world.devices = [
+    { id: '00000000000000a5', name: 'Handheld 5', lane_id: 4, lane: 'Lane 4', state: 'pending', fingerprint: '7QX2-M0FD-8KZR-41TV', enrolled_at_ms: now - 4_000, last_contact_ms: now - 1_000, list_version: null, lease_until_ms: null },
+    ...[1, 2, 3].map((n) => ({ id: `00000000000000a${n}`, name: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, state: 'confirmed', fingerprint: ['B8G0-QY5W-2N6H-ZK9C', '3JTR-0VX8-D1M4-PE7A', 'H5SZ-96WB-QC2N-0K8G'][n - 1], enrolled_at_ms: now - 5 * 60 * minute, last_contact_ms: lanes[n - 1].devices[0].last_contact_ms, list_version: 41 - n, lease_until_ms: now + 7 * 60 * minute })),
+    { id: '00000000000000a9', name: 'Handheld 9', lane_id: 1, lane: 'Lane 1', state: 'revoked', fingerprint: 'XT41-0C9E-R7YM-8V2B', enrolled_at_ms: now - 30 * 60 * minute, last_contact_ms: now - 26 * 60 * minute, list_version: 12, lease_until_ms: now - 18 * 60 * minute },
+  ];
+  return world;
+}
