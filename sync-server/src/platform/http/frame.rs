@@ -21,7 +21,6 @@ pub const MAX_SCAN_BODY_BYTES: usize = 8 * 1024 * 1024;
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);
 
 /// The layer with which a router allows bodies of another size than [`MAX_BODY_BYTES`].
-#[must_use]
 pub fn max_body(bytes: usize) -> DefaultBodyLimit {
     DefaultBodyLimit::max(bytes)
 }

@@ -1,0 +1,96 @@
+//! Composes the contexts' routers into the server's one router, finds out who asks, and publishes the OpenAPI document.
+//!
+//! Invariant: every request passes the frame (limits, panics, log) and the actor's identification, in that order, before any
+//! context sees it. Contexts never see each other's routers.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::http::header;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::accounts::{self, Accounts};
+use crate::catalog::http::{AllowedEvents, CatalogState};
+use crate::platform::http::frame;
+use crate::platform::{Answer, Platform};
+use crate::{catalog, web};
+
+/// What the server is composed of.
+#[derive(Clone)]
+pub struct Parts {
+    pub platform: Platform,
+    pub accounts: Accounts,
+    pub allowed_events: AllowedEvents,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Turnstone",
+        description = "Sells tickets and checks them at the gate. Times are unix milliseconds (`*_ms`), bytes are base64url \
+                       without padding, ids of tickets and devices are 16 lower-case hex digits. Errors are \
+                       `application/problem+json`. Every creating call takes an `Idempotency-Key`: the same request with \
+                       the same key gets the same answer again.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-turnstone"));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    }
+}
+
+/// The routers of all contexts, with their documentation.
+fn contexts(parts: &Parts) -> OpenApiRouter {
+    let catalog = CatalogState { platform: parts.platform.clone(), allowed_events: parts.allowed_events.clone() };
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(accounts::http::router(parts.accounts.clone()))
+        .merge(catalog::http::router(catalog))
+        .merge(OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).with_state(parts.platform.clone()))
+}
+
+/// The server's router, complete.
+pub fn router(parts: &Parts) -> Router {
+    let (api, document) = contexts(parts).split_for_parts();
+    let document: Arc<str> = serde_json::to_string(&document).unwrap_or_default().into();
+    let api = api.route(
+        "/api/v1/openapi.json",
+        get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document.to_string()) }),
+    );
+    let identified = api.layer(middleware::from_fn_with_state(parts.accounts.clone(), accounts::http::identify));
+    frame(identified.merge(web::router()), &parts.platform)
+}
+
+/// The OpenAPI document of this version.
+pub fn document(parts: &Parts) -> utoipa::openapi::OpenApi {
+    contexts(parts).into_openapi()
+}
+
+/// The process runs.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200)))]
+async fn healthz() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "up" }))
+}
+
+/// The server can work: its database answers.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200), (status = 503)))]
+async fn readyz(axum::extract::State(platform): axum::extract::State<Platform>) -> Answer<Json<serde_json::Value>> {
+    let mut tx = platform.store.read().await?;
+    let (_,): (i64,) = tx.query_one("SELECT COUNT(*) FROM schema_migrations", &[]).await?;
+    Ok(Json(serde_json::json!({ "status": "ready" })))
+}
