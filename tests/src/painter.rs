@@ -86,8 +86,7 @@ impl Picture {
                     let px = x as f32 + ((sample % SAMPLES) as f32 + 0.5) * step - held.centre.0;
                     let py = y as f32 + ((sample / SAMPLES) as f32 + 0.5) * step - held.centre.1;
                     // Back through rotation, then through the pinhole onto the tilted symbol.
-                    let (u, v) =
-                        ((px * cos + py * sin) / held.module_px, (-px * sin + py * cos) / held.module_px);
+                    let (u, v) = ((px * cos + py * sin) / held.module_px, (-px * sin + py * cos) / held.module_px);
                     let along = u * distance / (distance * tilt_cos - u * tilt_sin);
                     let v = v * (distance + along * tilt_sin) / distance;
                     let (column, row) = (along + half, v + half);
