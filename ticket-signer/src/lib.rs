@@ -19,9 +19,11 @@ pub mod credential;
 pub mod domain;
 pub mod envelope;
 pub mod ids;
+pub mod keyfile;
 pub mod keys;
 pub mod list;
 pub mod presentation;
+mod reason;
 pub mod trust;
 pub mod verify;
 

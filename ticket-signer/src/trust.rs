@@ -28,7 +28,7 @@ pub enum AuthorityError {
     UnknownKey(KeyId),
     #[error("the key {0} was revoked")]
     Revoked(KeyId),
-    #[error("the key {key} is certified, but not to {} ", needed.name())]
+    #[error("the key {key} is certified, but not for the role `{}`", needed.name())]
     WrongRole { key: KeyId, needed: Role },
     #[error("the key {key} is not certified for event {event}")]
     WrongEvent { key: KeyId, event: EventId },
