@@ -48,8 +48,9 @@ export function roundSpan(ms: number): { n: number; unit: SpanUnit } {
   return { n: Math.round(s / 86_400), unit: 'day' };
 }
 
-/** "4 min", "90 sec", "2 hr" in the reader's language. */
-export function formatSpan(ms: number, locale: string, unitDisplay: 'short' | 'long' = 'short'): string {
+/** "4 min", "90 s", "2 h", "3 days". Written out here, since browsers differ in how they shorten units ("4 mins", "4 Min."). */
+export function formatSpan(ms: number, locale: string): string {
   const { n, unit } = roundSpan(ms);
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay }).format(n);
+  const short = { second: 's', minute: 'min', hour: 'h', day: locale.startsWith('de') ? 'Tg.' : n === 1 ? 'day' : 'days' }[unit];
+  return `${new Intl.NumberFormat(locale).format(n)}\u00a0${short}`;
 }

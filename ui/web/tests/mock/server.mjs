@@ -72,6 +72,7 @@ export function newWorld() {
     loseBindingAnswers: 0,
     /** Called before every API request; may answer by itself and return true. */
     intercept: null,
+    /** @type {any} */
     bindingsHeard: [],
     requests: [],
     users: new Map([['ines', 'correct horse']]),
@@ -88,6 +89,7 @@ export function newWorld() {
   };
 }
 
+/** @returns {any} */
 export function addTicket(world, extra = {}) {
   const ticket = { ticket_id: randomBytes(8).toString('hex'), secret: randomBytes(16).toString('base64url'), serial: 0, class: world.class, state: 'unbound', ...extra };
   world.tickets.set(ticket.ticket_id, ticket);

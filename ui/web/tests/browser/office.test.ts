@@ -1,0 +1,175 @@
+import { expect, it } from 'vitest';
+import type { Page } from 'puppeteer-core';
+import { newWorld } from '../mock/server.mjs';
+import { busyNight } from '../mock/scenes.mjs';
+import { inChromium, readSymbol, useBrowser, type Visit, type World } from './harness';
+
+async function login({ page, mock }: Visit, password = 'correct horse'): Promise<void> {
+  await page.goto(`${mock.url}/office`);
+  await page.waitForSelector('#name');
+  await page.type('#name', 'ines');
+  await page.type('#password', password);
+  await page.keyboard.press('Enter');
+}
+const words = (page: Page) => page.$eval('main', (e) => e.innerText.replaceAll('\u00a0', ' '));
+const says = (page: Page, text: string) => page.waitForFunction((t) => document.body.innerText.replaceAll('\u00a0', ' ').includes(t), {}, text);
+const announce = (world: World) => {
+  for (const connection of world.live) (connection as { say: () => void }).say();
+};
+
+inChromium('the office', () => {
+  const browser = useBrowser();
+
+  it('lets in by name and password, and says so when they are wrong', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit, 'wrong');
+    await says(visit.page, 'Name or password is wrong.');
+    await visit.page.type('#password', '');
+    await visit.page.$eval('#password', (e) => ((e as HTMLInputElement).value = ''));
+    await visit.page.type('#password', 'correct horse');
+    await visit.page.keyboard.press('Enter');
+    await visit.page.waitForSelector('[data-link="live"]');
+    await visit.page.click('.top button');
+    await visit.page.waitForSelector('#name');
+    await visit.page.reload();
+    await visit.page.waitForSelector('#name');
+  });
+
+  it('shows lanes: rates, refusals by reason, contact in words, list lag', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()), width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('[data-lane="Lane 1"]');
+    const lane = (name: string) => visit.page.$eval(`[data-lane="${name}"]`, (e) => `${(e as HTMLElement).dataset.contact} ${(e as HTMLElement).innerText.replaceAll('\u00a0', ' ')}`);
+    const first = await lane('Lane 1');
+    for (const part of ['fresh', '17', 'This ticket was already admitted.', 'list 41, current', '1,204 admitted']) expect(first).toContain(part);
+    expect(await lane('Lane 2')).toMatch(/^quiet[^]*quiet for 2 min[^]*list 39, 2 behind/);
+    expect(await lane('Lane 3')).toMatch(/^lost[^]*no contact for 7 min/);
+    expect(await lane('Lane 4')).toMatch(/^none[^]*No device/);
+  });
+
+  it('counts ages up by itself between updates', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit);
+    await visit.page.waitForSelector('[data-lane="Lane 1"]');
+    const heard = () => visit.page.$eval('[data-lane="Lane 1"] .contact', (e) => Number(/(\d+)/.exec(e.textContent!)![1]));
+    const before = await heard();
+    await visit.page.waitForFunction((n) => Number(/(\d+)/.exec(document.querySelector('[data-lane="Lane 1"] .contact')!.textContent!)![1]) >= n + 2, {}, before);
+  });
+
+  it('shows a conflict with both lanes, both times in the event’s zone, and what to do', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world });
+    const all = world.snapshot();
+    world.snapshot = () => ({ ...all, conflicts: [] });
+    await login(visit);
+    await visit.page.waitForSelector('[data-no-conflicts]');
+    world.snapshot = () => all;
+    announce(world);
+    await visit.page.waitForSelector('[data-conflict="5f0b8c21d7e94a63"]');
+    const text = await visit.page.$eval('[data-conflicts]', (e) => (e as HTMLElement).innerText);
+    const { admissions } = all.conflicts[0] as unknown as { admissions: { at_ms: number; lane: string; device: string }[] };
+    for (const admission of admissions) {
+      const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: 'Europe/Berlin' }).format(admission.at_ms);
+      for (const part of [admission.lane, admission.device, time]) expect(text).toContain(part);
+    }
+    expect(text).toContain('allows 1, admitted 2 times');
+    expect(text).toContain('What to do');
+  });
+
+  it('says when it reconnects and how old its figures are, and comes back', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit);
+    await visit.page.waitForSelector('[data-link="live"]');
+    visit.world.liveDown = true;
+    for (const connection of visit.world.live) (connection as { response: { destroy: () => void } }).response.destroy();
+    await visit.page.waitForSelector('[data-link="reconnecting"]');
+    await says(visit.page, 'Reconnecting');
+    await says(visit.page, 'The page reconnects by itself');
+    visit.world.liveDown = false;
+    await visit.page.waitForSelector('[data-link="live"]', { timeout: 20_000 });
+  });
+
+  it('takes an open connection that says nothing for dead', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit);
+    await visit.page.waitForSelector('[data-link="live"]');
+    const opened = () => visit.world.requests.filter((r: string) => r.endsWith('/live')).length;
+    expect(opened()).toBe(1);
+    await expect.poll(opened, { timeout: 25_000, interval: 200 }).toBe(2);
+    await visit.page.waitForSelector('[data-link="live"]');
+  });
+
+  it('goes back to the login when the session ends', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit);
+    await visit.page.waitForSelector('[data-link="live"]');
+    visit.world.sessions.clear();
+    for (const connection of visit.world.live) (connection as { response: { destroy: () => void } }).response.destroy();
+    await says(visit.page, 'Your session has ended');
+  });
+
+  it('enrols: lane, code, countdown, fingerprint compared, confirmed', async () => {
+    const world = Object.assign(busyNight(newWorld()), { devices: [] as object[] });
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('nav');
+    await visit.page.click('nav a[href$="/devices"]');
+    await visit.page.waitForSelector('#lane');
+    await visit.page.select('#lane', '2');
+    await visit.page.click('form button');
+    await visit.page.waitForFunction(() => (document.querySelector('[data-enrolment] canvas') as HTMLCanvasElement | null)?.width! > 1);
+    const symbol = await readSymbol(visit.page, '[data-enrolment] canvas');
+    expect(symbol.text).toBe((world.enrolments[0] as unknown as { qr_text: string }).qr_text);
+    expect(await words(visit.page)).toMatch(/good for (2:00|1:5\d)/);
+    world.devices.push({ id: '00000000000000b1', name: 'Handheld 7', lane_id: 2, lane: 'Lane 2', state: 'pending', fingerprint: '0123-4567-89AB-CDEF', enrolled_at_ms: Date.now(), last_contact_ms: Date.now(), list_version: null, lease_until_ms: null });
+    const pending = await visit.page.waitForSelector('[data-pending="00000000000000b1"]');
+    expect(await pending!.evaluate((e) => (e as HTMLElement).innerText.replaceAll(/\s/g, ''))).toContain('0123-4567-89AB-CDEF');
+    expect(await visit.page.$('[data-enrolment]')).toBeNull();
+    await visit.page.click('[data-confirm]');
+    await visit.page.waitForSelector('[data-device="00000000000000b1"][data-state="confirmed"]');
+    await says(visit.page, 'Handheld 7 now works on Lane 2.');
+  });
+
+  it('refuses a device whose fingerprint differs', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()) });
+    await login(visit);
+    await visit.page.waitForSelector('nav');
+    await visit.page.click('nav a[href$="/devices"]');
+    await (await visit.page.waitForSelector('[data-refuse]'))!.click();
+    await says(visit.page, 'Handheld 5 was refused.');
+    expect((visit.world.devices[0] as unknown as { state: string }).state).toBe('revoked');
+  });
+
+  it('revokes only after asking, and by keyboard', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()), width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('nav');
+    await visit.page.click('nav a[href$="/devices"]');
+    await (await visit.page.waitForSelector('[data-device="00000000000000a2"] button'))!.focus();
+    await visit.page.keyboard.press('Enter');
+    await visit.page.waitForSelector('dialog[open]');
+    await visit.page.keyboard.press('Escape');
+    await visit.page.waitForSelector('dialog:not([open])');
+    const state = () => (visit.world.devices as unknown as { id: string; state: string }[]).find((d) => d.id.endsWith('a2'))!.state;
+    expect(state()).toBe('confirmed');
+    await visit.page.keyboard.press('Enter');
+    await visit.page.waitForSelector('dialog[open]');
+    await visit.page.click('[data-revoke-sure]');
+    await says(visit.page, 'Handheld 2 is revoked.');
+    expect(state()).toBe('revoked');
+  });
+
+  it('shows an event list when there are several, and nothing to choose when there is none', async () => {
+    const world = newWorld();
+    world.events = [];
+    const visit = await browser.visit({ world });
+    await login(visit);
+    await says(visit.page, 'No event yet.');
+    world.events = [world.event, { ...world.event, id: 8, name: 'Matinee' }];
+    await visit.page.click('main .button');
+    await says(visit.page, 'Matinee');
+    await visit.page.click('main ul a');
+    await visit.page.waitForSelector('nav');
+    await says(visit.page, 'This event has no lanes yet.');
+  });
+});
