@@ -11,8 +11,9 @@ use turnstone_tests::browser::{self, Phone};
 use turnstone_tests::guest::{Guest, Issued, now_s, random};
 use turnstone_tests::office::{self, Office};
 use turnstone_tests::process::program;
+use turnstone_tests::site::{EVENT, OTHER_EVENT, SEATED, STANDING};
 
-use crate::story::{EVENT, OTHER_EVENT, SEATED, STANDING, Story, expect, say, scene};
+use crate::story::{Story, expect, say, scene};
 
 /// The scan of lane 1 at which it dies between commit and green: the one after all of scene 4.
 const CRASH_AT_SCAN: usize = 15;
@@ -50,7 +51,7 @@ impl FirstGuest {
 }
 
 pub fn tell(story: &mut Story) -> Result<()> {
-    let mut office = Office::log_in(&story.server, EVENT.0)?;
+    let mut office = Office::log_in(&story.site.server, EVENT.0)?;
     let issued = issue(story)?;
     let mut guests = bind(story, &mut office, issued)?;
     enrol(story, &mut office)?;
@@ -65,8 +66,8 @@ pub fn tell(story: &mut Story) -> Result<()> {
 
 fn issue(story: &Story) -> Result<Vec<Issued>> {
     let classes = [STANDING, SEATED, STANDING, STANDING, STANDING, STANDING, STANDING, SEATED];
-    let issued = story.issue(EVENT, "friday-1", &classes)?;
-    let again = story.issue(EVENT, "friday-1", &classes)?;
+    let issued = story.site.issue(EVENT, "friday-1", &classes)?;
+    let again = story.site.issue(EVENT, "friday-1", &classes)?;
     ensure!(issued == again, "the same call with the same key gave other tickets");
     say(format!("{} tickets issued in one call; the same call again gives the same {}", issued.len(), again.len()));
     Ok(issued)
@@ -76,9 +77,9 @@ fn bind(story: &Story, office: &mut Office, issued: Vec<Issued>) -> Result<Guest
     scene(2, "Guests put their tickets on their phones");
     let [a, b, c, d, e, f, printed_standing, printed_seated] =
         <[Issued; 8]>::try_from(issued).map_err(|_| anyhow::anyhow!("eight tickets were to be issued"))?;
-    let phones = story.server.client()?;
+    let phones = story.site.server.client()?;
     // The browser must be told which TLS key to believe, as a supervisor's handheld is: by an enrolment code.
-    let spki = office::spki(&office.enrolment(story.lane_ids[0], "Lane 1", &story.picture("unused.png"))?)?;
+    let spki = office::spki(&office.enrolment(story.site.lane_ids[0], "Lane 1", &story.picture("unused.png"))?)?;
     let first = if browser::available() {
         let phone = Phone::bind(&a.link, &spki, &story.picture("ticket-page"))?;
         say("the first guest: a real Chromium opened the link, made its key, and shows the rotating code");
@@ -90,7 +91,7 @@ fn bind(story: &Story, office: &mut Office, issued: Vec<Issued>) -> Result<Guest
     };
     let ed25519 = |event, issued: &Issued| Guest::bind(&phones, event, issued, HolderAlgorithm::Ed25519);
     let second = Guest::bind(&phones, EVENT, &b, HolderAlgorithm::P256)?;
-    let saturday = story.issue(OTHER_EVENT, "saturday-1", &[STANDING])?;
+    let saturday = story.site.issue(OTHER_EVENT, "saturday-1", &[STANDING])?;
     let elsewhere = ed25519(OTHER_EVENT, saturday.first().context("no ticket for Saturday")?)?;
     let mut guests = Guests {
         first,
@@ -122,13 +123,14 @@ fn enrol(story: &mut Story, office: &mut Office) -> Result<()> {
         if at == 0 {
             environment.push(("TURNSTONE_CRASH_AT", &crash));
         }
+        let devices = story.picture("office-devices.png");
         let lane = &mut story.lanes[at];
         lane.start(&environment)?;
-        let code = office.enrolment(story.lane_ids[at], &lane.name, &picture)?;
+        let code = office.enrolment(story.site.lane_ids[at], &lane.name, &picture)?;
         lane.show(&code)?;
         let pending = lane.event("enrol_pending", |_| true)?;
         let fingerprint = pending["fingerprint"].as_str().context("the handheld shows no fingerprint")?.to_owned();
-        office.picture_of_devices(&story.folder.join("pictures/office-devices.png"))?;
+        office.picture_of_devices(&devices)?;
         office.confirm(&fingerprint)?;
         let ready = lane.event("ready", |event| event["tickets"].as_u64().is_some_and(|count| count >= 8))?;
         say(format!(
@@ -143,21 +145,21 @@ fn enrol(story: &mut Story, office: &mut Office) -> Result<()> {
 fn cut_off(story: &mut Story, guests: &Guests) -> Result<Guest> {
     let revoked = guests.revoked.ticket();
     let body = serde_json::json!({ "reason": "charge disputed" });
-    story.back_end.post(&format!("/api/v1/tickets/{revoked}/revoke"), "revoke-1", &body)?.ok()?;
+    story.site.back_end.post(&format!("/api/v1/tickets/{revoked}/revoke"), "revoke-1", &body)?.ok()?;
     for lane in &mut story.lanes {
         let list = lane.event("list", |event| event["revoked"].as_u64().is_some_and(|count| count > 0))?;
         say(format!("one ticket revoked; a delta brought it to {} (list {})", lane.name, list["version"]));
     }
-    story.relay.cut();
+    story.site.relay.cut();
     for lane in &mut story.lanes {
         lane.event("reach", |event| event["state"] == "alone")?;
     }
     say("the lanes' way to the server is cut; both lanes say so");
-    let late = story.issue(EVENT, "friday-late", &[STANDING])?;
+    let late = story.site.issue(EVENT, "friday-late", &[STANDING])?;
     let late =
-        Guest::bind(&story.server.client()?, EVENT, late.first().context("no ticket")?, HolderAlgorithm::Ed25519)?;
+        Guest::bind(&story.site.server.client()?, EVENT, late.first().context("no ticket")?, HolderAlgorithm::Ed25519)?;
     say("one more ticket is bought and put on a phone; no lane can know of it");
-    story.server.kill()?;
+    story.site.server.kill()?;
     say("the server process is killed");
     Ok(late)
 }
@@ -283,8 +285,8 @@ fn journal(story: &Story, lane: usize) -> Result<Vec<Value>> {
 /// Brings everything back, and returns the ticket in conflict.
 fn reconcile(story: &mut Story, office: &mut Office) -> Result<String> {
     scene(7, "The server returns, the line is mended, the lanes push");
-    story.server.start()?;
-    story.relay.restore();
+    story.site.server.start()?;
+    story.site.relay.restore();
     let mut expected = BTreeMap::new();
     for at in 0..2 {
         let rows = journal(story, at)?;
@@ -346,7 +348,7 @@ fn figures(story: &mut Story) -> Result<()> {
     let at = |share: usize| all[(all.len() - 1) * share / 100] as f64 / 1000.0;
     let (p50, p99, n) = (at(50), at(99), all.len());
     say(format!("frame to durable verdict: p50 {p50:.1} ms, p99 {p99:.1} ms, n {n} (debug build; see `make bench`)"));
-    for (name, folder) in [("server", story.server.data()), ("lane 1", story.lanes[0].data())] {
+    for (name, folder) in [("server", story.site.server.data()), ("lane 1", story.lanes[0].data())] {
         let mut bytes = 0;
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;

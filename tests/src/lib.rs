@@ -12,3 +12,4 @@ pub mod painter;
 pub mod process;
 pub mod relay;
 pub mod server;
+pub mod site;
