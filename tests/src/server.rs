@@ -129,10 +129,10 @@ impl Server {
         self.process.is_some()
     }
 
-    /// A new API key for the sales back end.
-    pub fn api_key(&self) -> Result<String> {
+    /// A new API key for a back end of this name.
+    pub fn api_key(&self, name: &str) -> Result<String> {
         let mut command = program("sync-server")?;
-        command.args(["account", "api-key", "--name", "sales", "--data"]).arg(self.data());
+        command.args(["account", "api-key", "--name", name, "--data"]).arg(self.data());
         let printed = run(command)?;
         let key = printed.split_whitespace().find(|word| word.starts_with("tsk_"));
         Ok(key.context("no API key was printed")?.to_owned())
@@ -140,7 +140,7 @@ impl Server {
 
     /// A client with the sales back end's key, straight to the server.
     pub fn back_end(&self) -> Result<Client> {
-        Ok(self.client()?.with_key(self.api_key()?))
+        Ok(self.client()?.with_key(self.api_key("sales")?))
     }
 
     /// A client without any rights, straight to the server.
