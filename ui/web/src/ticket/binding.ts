@@ -122,6 +122,6 @@ export function retryDelayMs(failure: unknown, attempt: number): number | null {
   const backoff = BACKOFF_MS[attempt] ?? null;
   if (failure instanceof NoAnswer) return backoff;
   if (failure instanceof ApiProblem && failure.status === 429) return failure.retryAfterMs ?? backoff;
-  if (failure instanceof ApiProblem && failure.status >= 500) return backoff;
+  if (failure instanceof ApiProblem && (failure.status >= 500 || failure.status === 408)) return backoff;
   return null;
 }

@@ -174,7 +174,7 @@ export class TicketPage {
       this.#retryTimer = setTimeout(() => void this.#ask(record, attempt + 1, visit), delay);
       return;
     }
-    if (failure instanceof NoAnswer || (busy && (failure.status >= 500 || failure.status === 429))) {
+    if (failure instanceof NoAnswer || (busy && (failure.status >= 500 || failure.status === 429 || failure.status === 408))) {
       this.view = { kind: 'asking', record, attempt: attempt + 1, nextTryAtMs: null, busy, stopped: true };
       return;
     }

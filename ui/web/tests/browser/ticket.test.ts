@@ -213,6 +213,31 @@ inChromium('the ticket page', () => {
     expect(await visit.page.$eval('main', (e) => e.innerText)).toContain('could not be checked');
   });
 
+  it('keeps the screen awake while the code is shown, and asks again when the page comes back', async () => {
+    const visit = await browser.visit({
+      prepare: (page) =>
+        page.evaluateOnNewDocument(() => {
+          const locks: { released: boolean }[] = [];
+          Object.assign(window, { locks });
+          Object.defineProperty(navigator, 'wakeLock', {
+            value: { request: async () => { const lock = { released: false, release: async () => { lock.released = true; } }; locks.push(lock); return lock; } },
+          });
+        }),
+    });
+    const locks = () => visit.page.evaluate(() => (window as unknown as { locks: { released: boolean }[] }).locks.map((lock) => lock.released));
+    await bindBy(visit, visit.mock.link(addTicket(visit.world)));
+    expect(await locks()).toEqual([false]);
+    // What a browser does when the page is hidden and shown again.
+    await visit.page.evaluate(() => {
+      (window as unknown as { locks: { released: boolean }[] }).locks[0]!.released = true;
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await expect.poll(locks).toEqual([true, false]);
+    await visit.page.evaluate(() => (location.hash = '#broken'));
+    expect(await trouble(visit.page)).toBe('broken_link');
+    expect(await locks()).toEqual([true, true]);
+  });
+
   it('lists several tickets', async () => {
     const visit = await browser.visit();
     const tickets = [addTicket(visit.world), addTicket(visit.world)];
