@@ -18,8 +18,8 @@ use crate::platform::{Actor, Answer, Code, Problem};
 /// `__Host-`: a browser takes it only over HTTPS, for this host alone and all its paths.
 const COOKIE: &str = "__Host-turnstone";
 
-pub fn router(accounts: Accounts) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(sign_in, who, sign_out)).with_state(accounts)
+pub fn routes() -> OpenApiRouter<Accounts> {
+    OpenApiRouter::new().routes(routes!(sign_in, who, sign_out))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -20,7 +20,7 @@ pub struct Bucket {
 pub fn failure_buckets(name: &str, address: Option<IpAddr>) -> Vec<Bucket> {
     // A name of any length arrives here; the key of its counter must stay short.
     let name: String = name.chars().take(64).collect::<String>().to_lowercase();
-    let address = address.map_or_else(|| "unknown".to_owned(), |address| subnet(address));
+    let address = address.map_or_else(|| "unknown".to_owned(), subnet);
     vec![
         Bucket { key: format!("both:{address}:{name}"), allowed: 8 },
         Bucket { key: format!("address:{address}"), allowed: 60 },

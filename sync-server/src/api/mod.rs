@@ -8,7 +8,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::http::header;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -17,8 +16,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::accounts::{self, Accounts};
-use crate::catalog::http::{AllowedEvents, CatalogState};
+use crate::catalog::http::CatalogState;
 use crate::platform::http::frame;
+use crate::platform::keys::KeyRing;
 use crate::platform::{Answer, Platform};
 use crate::{catalog, web};
 
@@ -27,7 +27,7 @@ use crate::{catalog, web};
 pub struct Parts {
     pub platform: Platform,
     pub accounts: Accounts,
-    pub allowed_events: AllowedEvents,
+    pub keys: Arc<KeyRing>,
 }
 
 #[derive(OpenApi)]
@@ -55,30 +55,40 @@ impl Modify for Security {
     }
 }
 
-/// The routers of all contexts, with their documentation.
-fn contexts(parts: &Parts) -> OpenApiRouter {
-    let catalog = CatalogState { platform: parts.platform.clone(), allowed_events: parts.allowed_events.clone() };
-    OpenApiRouter::with_openapi(Document::openapi())
-        .merge(accounts::http::router(parts.accounts.clone()))
-        .merge(catalog::http::router(catalog))
-        .merge(OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).with_state(parts.platform.clone()))
+fn health_routes() -> OpenApiRouter<Platform> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
 }
 
 /// The server's router, complete.
 pub fn router(parts: &Parts) -> Router {
-    let (api, document) = contexts(parts).split_for_parts();
-    let document: Arc<str> = serde_json::to_string(&document).unwrap_or_default().into();
-    let api = api.route(
-        "/api/v1/openapi.json",
-        get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document.to_string()) }),
-    );
+    let keys = parts.keys.clone();
+    let catalog =
+        CatalogState { platform: parts.platform.clone(), allowed_events: Arc::new(move || keys.event_ranges()) };
+    let contexts: OpenApiRouter = OpenApiRouter::new()
+        .merge(accounts::http::routes().with_state(parts.accounts.clone()))
+        .merge(catalog::http::routes().with_state(catalog))
+        .merge(health_routes().with_state(parts.platform.clone()));
+    let api = Router::from(contexts).route("/api/v1/openapi.json", get(document_json));
     let identified = api.layer(middleware::from_fn_with_state(parts.accounts.clone(), accounts::http::identify));
     frame(identified.merge(web::router()), &parts.platform)
 }
 
-/// The OpenAPI document of this version.
-pub fn document(parts: &Parts) -> utoipa::openapi::OpenApi {
-    contexts(parts).into_openapi()
+/// The OpenAPI document of this version. It needs no running server.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    for context in [
+        accounts::http::routes().into_openapi(),
+        catalog::http::routes().into_openapi(),
+        health_routes().into_openapi(),
+    ] {
+        document.merge(context);
+    }
+    document
+}
+
+async fn document_json() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
 }
 
 /// The process runs.

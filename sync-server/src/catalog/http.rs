@@ -27,7 +27,7 @@ pub struct CatalogState {
     pub allowed_events: AllowedEvents,
 }
 
-pub fn router(state: CatalogState) -> OpenApiRouter {
+pub fn routes() -> OpenApiRouter<CatalogState> {
     OpenApiRouter::new()
         .routes(routes!(create_venue))
         .routes(routes!(create_event, events))
@@ -35,7 +35,6 @@ pub fn router(state: CatalogState) -> OpenApiRouter {
         .routes(routes!(create_lane, lanes))
         .routes(routes!(create_class))
         .routes(routes!(policy_http::put_policy, policy_http::policy))
-        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]

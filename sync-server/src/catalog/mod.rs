@@ -103,6 +103,9 @@ pub async fn create_lane(tx: &mut Tx, event_id: u32, entrance_id: u32, name: &st
 pub async fn create_class(tx: &mut Tx, event_id: u32, new: &NewClass, now_ms: i64) -> Result<Class> {
     rules::check_new_class(new)?;
     require_event(tx, event_id).await?;
+    if store::class(tx, event_id, new.id).await?.is_some() {
+        return Err(CatalogError::ClassTaken { id: new.id });
+    }
     let class = Class {
         id: new.id,
         event_id,

@@ -9,6 +9,7 @@ pub mod config;
 pub mod files;
 pub mod http;
 pub mod ids;
+pub mod keys;
 pub mod problem;
 pub mod shutdown;
 pub mod store;

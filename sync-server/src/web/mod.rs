@@ -22,10 +22,9 @@ struct Files;
 
 const PLACEHOLDER: &str = include_str!("placeholder.html");
 
-/// Only this server's own files; no inline scripts; styles may be set by scripts; WebCrypto needs nothing.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Only this server's own files; nothing inline. The pages are tested under this very policy.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
+     img-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 pub fn router() -> Router {

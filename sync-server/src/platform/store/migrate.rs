@@ -67,9 +67,31 @@ pub async fn run(store: &Store, known: &[Migration], now_ms: i64) -> Result<Migr
         tx.query("SELECT number, sha256 FROM schema_migrations ORDER BY number", params![]).await?;
     tx.commit().await?;
 
+    let missing = missing(known, &applied)?;
+    let mut report = MigrationReport { applied: Vec::new(), present: applied.len() };
+    for migration in missing {
+        apply(store.write().await?, migration, now_ms).await?;
+        report.applied.push(format!("{:04}_{}", migration.number, migration.name));
+    }
+    Ok(report)
+}
+
+/// How many of `known` the database lacks.
+pub async fn outstanding(store: &Store, known: &[Migration]) -> Result<usize> {
+    let mut tx = store.read().await?;
+    match tx.query("SELECT number, sha256 FROM schema_migrations ORDER BY number", params![]).await {
+        Ok(applied) => Ok(missing(known, &applied)?.len()),
+        // A database without the table has had none applied.
+        Err(StoreError::Engine { .. }) => Ok(known.len()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Those of `known` that are not among the applied ones, which must all be known, unchanged, and older.
+fn missing<'a>(known: &'a [Migration], applied: &[(i64, Vec<u8>)]) -> Result<Vec<&'a Migration>> {
     let newest_known = known.last().map_or(0, |migration| migration.number);
     let newest_applied = applied.last().map_or(0, |(number, _)| *number);
-    for (number, checksum) in &applied {
+    for (number, checksum) in applied {
         let Some(migration) = known.iter().find(|migration| migration.number == *number) else {
             return Err(StoreError::NewerSchema { found: *number, known: newest_known });
         };
@@ -77,15 +99,12 @@ pub async fn run(store: &Store, known: &[Migration], now_ms: i64) -> Result<Migr
             return Err(StoreError::ChangedMigration { number: *number });
         }
     }
-    let mut report = MigrationReport { applied: Vec::new(), present: applied.len() };
-    for migration in known.iter().filter(|known| !applied.iter().any(|(number, _)| *number == known.number)) {
-        if migration.number < newest_applied {
-            return Err(StoreError::MigrationOrder { number: migration.number, applied: newest_applied });
-        }
-        apply(store.write().await?, migration, now_ms).await?;
-        report.applied.push(format!("{:04}_{}", migration.number, migration.name));
+    let missing: Vec<&Migration> =
+        known.iter().filter(|known| !applied.iter().any(|(number, _)| *number == known.number)).collect();
+    match missing.first().filter(|first| first.number < newest_applied) {
+        Some(first) => Err(StoreError::MigrationOrder { number: first.number, applied: newest_applied }),
+        None => Ok(missing),
     }
-    Ok(report)
 }
 
 async fn apply(mut tx: Tx, migration: &Migration, now_ms: i64) -> Result<()> {

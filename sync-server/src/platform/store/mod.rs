@@ -88,6 +88,14 @@ impl Store {
         migrate::run(self, &migrate::embedded()?, now_ms).await
     }
 
+    /// How many migrations the database lacks. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::migrate`].
+    pub async fn outstanding_migrations(&self) -> Result<usize> {
+        migrate::outstanding(self, &migrate::embedded()?).await
+    }
+
     /// A transaction that sees one moment of the database and can't write.
     ///
     /// # Errors

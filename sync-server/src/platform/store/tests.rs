@@ -155,7 +155,10 @@ async fn migrations_apply_once_and_never_change() {
         run(&store, &[first.clone(), changed], NOW_MS).await,
         Err(StoreError::ChangedMigration { number: 2 })
     ));
-    assert!(matches!(run(&store, &[first.clone()], NOW_MS).await, Err(StoreError::NewerSchema { found: 2, known: 1 })));
+    assert!(matches!(
+        run(&store, std::slice::from_ref(&first), NOW_MS).await,
+        Err(StoreError::NewerSchema { found: 2, known: 1 })
+    ));
     let (newer, older) = (migration(9, "CREATE TABLE d (x BIGINT)"), migration(5, "SELECT 1"));
     run(&store, &[first.clone(), second.clone(), newer.clone()], NOW_MS).await.unwrap();
     assert!(matches!(

@@ -1,0 +1,197 @@
+//! The commands that are not `serve`: they open the same files, do one thing and say what they did.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use ticket_signer::Role;
+
+use super::CliResult;
+use crate::platform::config::DatabaseUrl;
+use crate::platform::keys::{self, KeyRing};
+use crate::platform::store::SqliteEngine;
+use crate::platform::{Clock, Random, Scope, Store, StoreError, files};
+use crate::{accounts, catalog};
+
+/// Where the server keeps its things.
+pub struct Place {
+    pub data: PathBuf,
+    pub database: DatabaseUrl,
+}
+
+impl Place {
+    async fn open(&self) -> Result<Store, Box<dyn std::error::Error + Send + Sync>> {
+        files::make_private_directory(&self.data)?;
+        Ok(Store::open_sqlite(self.database.path(), Clock::system().now_ms()).await?)
+    }
+
+    /// The database as it is, for commands that must not change it or make an empty one.
+    fn open_existing(&self) -> Result<Store, StoreError> {
+        let path = self.database.path();
+        if !path.exists() {
+            let detail = "there is no such file; name the server's --data directory".into();
+            return Err(StoreError::CannotOpen { path: path.into(), detail });
+        }
+        Ok(Store::new(SqliteEngine::open(path)?))
+    }
+}
+
+pub async fn migrate(place: &Place) -> CliResult {
+    files::make_private_directory(&place.data)?;
+    let store = Store::new(SqliteEngine::open(place.database.path())?);
+    let report = store.migrate(Clock::system().now_ms()).await?;
+    for name in &report.applied {
+        println!("applied {name}");
+    }
+    println!("{} migrations were there already, {} applied now", report.present, report.applied.len());
+    Ok(0)
+}
+
+pub async fn check(place: &Place) -> CliResult {
+    let store = place.open_existing()?;
+    let mut findings = store.integrity_check().await?;
+    if findings.is_empty() {
+        let outstanding = store.outstanding_migrations().await?;
+        if outstanding == 0 {
+            findings.extend(catalog::check(&mut store.read().await?).await?);
+        } else {
+            findings
+                .push(format!("{outstanding} migrations are outstanding; run `sync-server migrate`, then check again"));
+        }
+    }
+    if let Err(error) = KeyRing::load(&keys::directory(&place.data)) {
+        findings.push(error.to_string());
+    }
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.is_empty() {
+        println!("all is well");
+        return Ok(0);
+    }
+    eprintln!("sync-server: {} findings", findings.len());
+    Ok(1)
+}
+
+pub async fn backup(place: &Place, file: &Path) -> CliResult {
+    place.open_existing()?.backup(file).await?;
+    println!(
+        "wrote {}; keys and certificates are not in it, copy {}/keys and {}/tls too",
+        file.display(),
+        place.data.display(),
+        place.data.display()
+    );
+    Ok(0)
+}
+
+pub async fn supervisor(place: &Place, name: &str) -> CliResult {
+    let password = read_password(name)?;
+    let store = place.open().await?;
+    let mut tx = store.write().await?;
+    let is_new =
+        accounts::set_supervisor(&mut tx, &Random::system(), name, &password, Clock::system().now_ms()).await?;
+    tx.commit().await?;
+    println!(
+        "{} can sign in at /office{}",
+        name,
+        if is_new { "" } else { " with the new password; old sessions have ended" }
+    );
+    Ok(0)
+}
+
+fn read_password(name: &str) -> std::io::Result<zeroize::Zeroizing<String>> {
+    if let Ok(password) = std::env::var("TURNSTONE_PASSWORD") {
+        return Ok(password.into());
+    }
+    if std::io::stdin().is_terminal() {
+        eprint!("Password for {name}: ");
+        std::io::stderr().flush()?;
+        return rpassword::read_password().map(Into::into);
+    }
+    let mut line = zeroize::Zeroizing::new(String::new());
+    std::io::stdin().read_line(&mut line)?;
+    let length = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(length);
+    Ok(line)
+}
+
+pub async fn api_key(place: &Place, name: &str, scopes: &[Scope]) -> CliResult {
+    let scopes = if scopes.is_empty() { &Scope::ALL[..] } else { scopes };
+    let store = place.open().await?;
+    let mut tx = store.write().await?;
+    let secret = accounts::create_api_key(&mut tx, &Random::system(), name, scopes, Clock::system().now_ms()).await?;
+    tx.commit().await?;
+    println!("{secret}");
+    eprintln!("This is the only time that the key is shown. Send it as `Authorization: Bearer tsk_...`.");
+    Ok(0)
+}
+
+pub fn key_init(place: &Place) -> CliResult {
+    files::make_private_directory(&place.data)?;
+    let directory = keys::directory(&place.data);
+    let made = keys::init(&directory, &Random::system())?;
+    for role in Role::ALL {
+        let state = if made.contains(&role) { "made" } else { "was there already" };
+        println!("{} {state}", directory.join(format!("{}.key", role.name())).display());
+    }
+    println!(
+        "Now have the root certify each .pub file (`ticket-signer certify --role ROLE ...`), and take the certificates in with \
+         `sync-server key import`."
+    );
+    Ok(0)
+}
+
+pub fn key_import(
+    place: &Place,
+    certificate: Option<&Path>,
+    revocation: Option<&Path>,
+    root: Option<&Path>,
+) -> CliResult {
+    let directory = keys::directory(&place.data);
+    if let Some(certificate) = certificate {
+        let role = keys::import_certificate(&directory, certificate, root)?;
+        println!("the {} key is certified; a running server takes it up when it is restarted", role.name());
+    }
+    if let Some(revocation) = revocation {
+        let id = keys::import_revocation(&directory, revocation, root)?;
+        println!("the key {id} is revoked; a running server takes it up when it is restarted");
+    }
+    Ok(0)
+}
+
+pub fn key_list(place: &Place) -> CliResult {
+    let ring = KeyRing::load(&keys::directory(&place.data))?;
+    match ring.root() {
+        Some(root) => println!("root     {}  {}", root.key_id(), root.spoken_fingerprint()),
+        None => println!("root     none yet: the first `sync-server key import --root FILE` pins it"),
+    }
+    for role in Role::ALL {
+        let Some(key) = ring.key(role) else {
+            println!("{:8} none: run `sync-server key init`", role.name());
+            continue;
+        };
+        let id = key.secret.public().key_id();
+        let state = match &key.certificate {
+            None => "not certified".to_owned(),
+            Some(_) if ring.signing_key(role).is_none() => "REVOKED".to_owned(),
+            Some(certificate) => {
+                let fields = certificate.fields();
+                let events: Vec<String> =
+                    fields.events.iter().map(|range| format!("{}-{}", range.first, range.last)).collect();
+                format!(
+                    "{}, events {}, {} to {}",
+                    fields.organiser,
+                    events.join(" "),
+                    day(fields.not_before_s),
+                    day(fields.not_after_s)
+                )
+            }
+        };
+        println!("{:8} {id}  {state}", role.name());
+    }
+    Ok(0)
+}
+
+fn day(unix_s: u32) -> String {
+    let instant = jiff::Timestamp::from_second(i64::from(unix_s)).unwrap_or_default();
+    jiff::tz::TimeZone::UTC.to_datetime(instant).date().to_string()
+}
