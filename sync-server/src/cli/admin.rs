@@ -28,8 +28,7 @@ impl Place {
     fn open_existing(&self) -> Result<Store, StoreError> {
         let path = self.database.path();
         if !path.exists() {
-            let detail = "there is no such file; name the server's --data directory".into();
-            return Err(StoreError::CannotOpen { path: path.into(), detail });
+            return Err(StoreError::Missing { path: path.into() });
         }
         Ok(Store::new(SqliteEngine::open(path)?))
     }

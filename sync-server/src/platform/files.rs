@@ -1,8 +1,8 @@
 //! Files that must be there whole or not at all, after a crash too: written beside, synced, renamed, directory synced.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Why a file could not be written.
@@ -13,13 +13,15 @@ pub struct FileError {
     reason: std::io::Error,
 }
 
-/// Makes the directory and its parents; only this user may look into it.
+/// Makes the directory and its parents, so that only this user may look into them; one that exists keeps its permissions.
 ///
 /// # Errors
 /// [`FileError`].
 pub fn make_private_directory(path: &Path) -> Result<(), FileError> {
-    std::fs::create_dir_all(path)
-        .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o700)))
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
         .map_err(|reason| FileError { path: path.to_owned(), reason })
 }
 

@@ -48,6 +48,10 @@ pub enum StoreError {
         "cannot open the database at {path} ({detail}): check that the directory exists and that this user may write to it"
     )]
     CannotOpen { path: PathBuf, detail: String },
+    #[error("there is no database at {path}: name the server's data directory with --data")]
+    Missing { path: PathBuf },
+    #[error("{path} exists already, and a backup never overwrites a file: choose another name")]
+    BackupExists { path: PathBuf },
     #[error("the database cannot be written ({detail}): check the permissions of its files and directory")]
     ReadOnly { detail: String },
     #[error("reading or writing the database failed ({detail}): check the disk and the system log")]

@@ -115,7 +115,7 @@ impl Store {
     /// Writes a consistent, checked copy of the whole database to the new file `to` while others go on working.
     ///
     /// # Errors
-    /// [`StoreError::CannotOpen`] when `to` exists or cannot be made; [`StoreError::DiskFull`].
+    /// [`StoreError::BackupExists`]; [`StoreError::CannotOpen`] when `to` cannot be made; [`StoreError::DiskFull`].
     pub async fn backup(&self, to: &Path) -> Result<()> {
         self.engine.backup(to).await
     }

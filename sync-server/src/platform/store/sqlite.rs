@@ -341,7 +341,7 @@ fn value_of(value: ValueRef<'_>) -> rusqlite::Result<Value> {
 fn backup(from: &Path, to: &Path) -> Result<()> {
     let cannot = |detail: String| StoreError::CannotOpen { path: to.to_owned(), detail };
     if to.exists() {
-        return Err(cannot("the file exists already, and a backup never overwrites one".into()));
+        return Err(StoreError::BackupExists { path: to.to_owned() });
     }
     let partial = to.with_extension("partial");
     let _ = std::fs::remove_file(&partial);
