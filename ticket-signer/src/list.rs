@@ -145,6 +145,9 @@ impl ListManifest {
         if manifest.base >= manifest.version {
             return Err(ListError::Encoding("the list's version is not above the one it builds on"));
         }
+        if manifest.to_bytes() != bytes {
+            return Err(ListError::Encoding("the manifest is not written the one accepted way"));
+        }
         Ok(manifest)
     }
 }
@@ -245,6 +248,10 @@ impl ListChunk {
             }
             tickets.push(ticket);
         }
-        Ok(ListChunk { tickets })
+        let chunk = ListChunk { tickets };
+        if chunk.to_bytes() != bytes {
+            return Err(ListError::Encoding("the chunk is not written the one accepted way"));
+        }
+        Ok(chunk)
     }
 }

@@ -120,21 +120,25 @@ impl TrustStore {
         if self.is_revoked(key) {
             return Err(AuthorityError::Revoked(key));
         }
-        let mut error = AuthorityError::UnknownKey(key);
+        // Of several certificates, the one that failed the latest check says most about what is wrong.
+        let mut closest = (0, AuthorityError::UnknownKey(key));
         for certificate in self.certificates.get(&key).into_iter().flatten() {
             let fields = certificate.fields();
-            error = if fields.role != role {
-                AuthorityError::WrongRole { key, needed: role }
+            let failed = if fields.role != role {
+                (1, AuthorityError::WrongRole { key, needed: role })
             } else if let Some(event) = event.filter(|event| !certificate.names_event(*event)) {
-                AuthorityError::WrongEvent { key, event }
-            } else if now_s.is_some_and(|now| now < i64::from(fields.not_before_s)) {
-                AuthorityError::NotYetValid(key)
+                (2, AuthorityError::WrongEvent { key, event })
             } else if now_s.is_some_and(|now| now >= i64::from(fields.not_after_s)) {
-                AuthorityError::Expired(key)
+                (3, AuthorityError::Expired(key))
+            } else if now_s.is_some_and(|now| now < i64::from(fields.not_before_s)) {
+                (4, AuthorityError::NotYetValid(key))
             } else {
                 return Ok(&fields.key);
             };
+            if failed.0 > closest.0 {
+                closest = failed;
+            }
         }
-        Err(error)
+        Err(closest.1)
     }
 }
