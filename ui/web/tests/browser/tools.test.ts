@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addTicket, newWorld, startMock } from '../mock/server.mjs';
 import { busyNight } from '../mock/scenes.mjs';
 import { inChromium } from './harness';
 
-const folder = mkdtempSync(join(tmpdir(), 'turnstone-tools-'));
+let folder = '';
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'turnstone-tools-'))));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const tool = (name: string, args: string[]) => {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`../../tools/${name}.mjs`, import.meta.url)), ...args], { env: { ...process.env, TURNSTONE_PASSWORD: 'correct horse' } });
