@@ -136,3 +136,17 @@ fn a_missing_folder_is_told_of_once_and_waited_for() {
     assert_eq!(source.next(SOON), Some(SourceEvent::Recovered));
     assert_eq!(next_taken_ms(&source), 1);
 }
+
+#[test]
+fn no_recorded_frame_is_lost_however_fast_they_come() {
+    let mailbox = std::sync::Arc::new(Mailbox::default());
+    let theirs = std::sync::Arc::clone(&mailbox);
+    let player = std::thread::spawn(move || (0..300).all(|taken_ms| theirs.put_in_turn(frame(taken_ms))));
+    for expected in 0..300 {
+        match mailbox.next(SOON) {
+            Some(SourceEvent::Frame(frame)) => assert_eq!(frame.taken_ms, expected),
+            other => panic!("no frame but {other:?}"),
+        }
+    }
+    assert!(player.join().unwrap());
+}
