@@ -15,7 +15,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ui", vec![]),
         ("scanner-app", vec!["gate-core", "ticket-signer", "ui"]),
         ("sync-server", vec!["gate-core", "ticket-signer"]),
-        ("turnstone-tests", vec!["ticket-signer", "gate-core", "scanner-app", "sync-server", "ui"]),
+        ("turnstone-tests", vec!["ticket-signer", "gate-core", "scanner-app", "sync-server", "ui", "turnstone-test-vfs"]),
         ("turnstone-bench", vec!["ticket-signer", "gate-core", "scanner-app", "sync-server", "turnstone-tests"]),
         ("turnstone-test-vfs", vec![]),
     ])
