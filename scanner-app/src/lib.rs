@@ -6,3 +6,5 @@
 
 pub mod core;
 pub mod shell;
+#[cfg(test)]
+mod testkit;

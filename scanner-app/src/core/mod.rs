@@ -1,3 +1,8 @@
 //! Everything the handheld decides, as pure functions of its inputs: no I/O, no clock, no threads, no randomness.
 
 pub mod decode;
+pub mod engine;
+pub mod present;
+pub mod report;
+pub mod station;
+pub mod sync_plan;

@@ -1,3 +1,13 @@
 //! Everything the handheld does to the world: cameras, disk, network, screen and sound.
 
 pub mod camera;
+pub mod clock;
+pub mod crash;
+pub mod gate;
+pub mod http;
+pub mod inspect;
+pub mod journal;
+pub mod keystore;
+pub mod output;
+pub mod places;
+pub mod sync;

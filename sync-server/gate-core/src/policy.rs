@@ -181,15 +181,25 @@ impl Policy {
 
     /// Opens a signed policy for `event`. `known` is the version that the gate has: an older one is refused.
     pub fn open(bytes: &[u8], trust: &TrustStore, event: EventId, now_s: i64, known: u64) -> Result<Self, PolicyError> {
-        let payload = envelope::open(Purpose::Policy, bytes, trust, event, now_s)?;
+        let policy = Self::read(envelope::open(Purpose::Policy, bytes, trust, event, now_s)?, event)?;
+        if policy.version < known {
+            return Err(PolicyError::Older { known, found: policy.version });
+        }
+        Ok(policy)
+    }
+
+    /// As [`open`](Self::open), for the policy that a gate took before and kept: it holds until a newer one comes, so its
+    /// signer's certificate is not compared with now.
+    pub fn open_kept(bytes: &[u8], trust: &TrustStore, event: EventId) -> Result<Self, PolicyError> {
+        Self::read(envelope::open_kept(Purpose::Policy, bytes, trust, event)?, event)
+    }
+
+    fn read(payload: &[u8], event: EventId) -> Result<Self, PolicyError> {
         let policy: Policy = crate::wire::from_cbor(payload).map_err(|_| PolicyError::Encoding)?;
         if policy.event != event.0 {
             return Err(PolicyError::OtherEvent { expected: event, found: policy.event });
         }
         policy.check()?;
-        if policy.version < known {
-            return Err(PolicyError::Older { known, found: policy.version });
-        }
         Ok(policy)
     }
 }

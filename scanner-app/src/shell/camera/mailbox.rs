@@ -20,6 +20,7 @@ struct Inside {
     frames_skipped: u64,
     ended: bool,
     closed: bool,
+    nudged: bool,
 }
 
 #[derive(Default)]
@@ -72,6 +73,12 @@ impl Mailbox {
         self.changed.notify_all();
     }
 
+    /// Makes the reader's present or next wait return at once, since it has something else to do.
+    pub(super) fn nudge(&self) {
+        self.lock().nudged = true;
+        self.changed.notify_all();
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -95,7 +102,7 @@ impl Mailbox {
                 return Some(event);
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || std::mem::take(&mut inside.nudged) {
                 return None;
             }
             inside = self.changed.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -173,6 +180,16 @@ mod tests {
             SourceEvent::Ended,
         ];
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_nudge_ends_one_wait_and_loses_nothing() {
+        let mailbox = Mailbox::default();
+        mailbox.nudge();
+        mailbox.put_latest(frame(1));
+        assert_eq!(mailbox.next(Duration::from_secs(60)), Some(SourceEvent::Frame(frame(1))));
+        assert_eq!(mailbox.next(Duration::from_secs(60)), None, "the nudge was still to be felt");
+        assert_eq!(mailbox.next(AT_ONCE), None);
     }
 
     #[test]

@@ -133,6 +133,12 @@ impl Source {
         self.mailbox.next(wait)
     }
 
+    /// What ends a wait in [`next`](Self::next) from another thread, for whoever has sent the reader something else to do.
+    pub fn nudge(&self) -> impl Fn() + Send + Sync + Clone + 'static {
+        let mailbox = Arc::clone(&self.mailbox);
+        move || mailbox.nudge()
+    }
+
     /// How many frames were replaced by a later one before anybody looked.
     pub fn frames_skipped(&self) -> u64 {
         self.mailbox.frames_skipped()

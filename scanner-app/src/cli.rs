@@ -1,0 +1,147 @@
+//! The command line. Every option is an environment variable too; what goes wrong is said in one line that says what to do.
+//!
+//! Exit codes: 0 done, 1 something is wrong with what was asked for or found, 2 the command line cannot be read.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use scanner_app::shell::camera::SourceSpec;
+use scanner_app::shell::gate::{Front, Gate, GateError, Options};
+use scanner_app::shell::inspect::{self, InspectError};
+use scanner_app::shell::output::Output;
+
+/// The handheld at a turnstile: reads codes, decides alone, records durably, and only then shows the verdict.
+#[derive(Debug, Parser)]
+#[command(name = "scanner-app", version, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "Start it, show it the QR code on the supervisor's page, have the fingerprint confirmed: it fetches \
+                        its list and is ready. It goes on without a network."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The folder of journal, lists and the device's key
+    #[arg(long, global = true, env = "TURNSTONE_SCANNER_DATA", value_name = "DIR", default_value = "gate-data")]
+    data: PathBuf,
+
+    /// Where codes come from: camera, camera:/dev/videoN, frames:DIR (recorded frames), wedge (lines on standard input),
+    /// wedge:/dev/ttyACM0
+    #[arg(long, env = "TURNSTONE_SCANNER_SOURCE", value_name = "SOURCE", default_value = "camera")]
+    source: SourceSpec,
+
+    /// No window: one line of JSON per verdict and event on standard output
+    #[arg(long, env = "TURNSTONE_SCANNER_HEADLESS")]
+    headless: bool,
+
+    /// With a window: the same lines into this file ("-" is standard output)
+    #[arg(long, env = "TURNSTONE_SCANNER_EVENTS", value_name = "FILE")]
+    events: Option<PathBuf>,
+
+    /// Talk to this address instead of the one on the enrolment code; its TLS key must be the same
+    #[arg(long, env = "TURNSTONE_SCANNER_SERVER", value_name = "URL")]
+    server: Option<String>,
+
+    /// What staff call this handheld
+    #[arg(long, env = "TURNSTONE_SCANNER_NAME", value_name = "NAME", default_value = "Handheld", value_parser = name)]
+    name: String,
+
+    /// With a window: save a picture of each new screen into this folder
+    #[arg(long, env = "TURNSTONE_SCANNER_SCREENSHOTS", value_name = "DIR")]
+    screenshots: Option<PathBuf>,
+
+    /// The language of the screens' labels: en, hi, ...
+    #[arg(long, env = "TURNSTONE_SCANNER_LANG", value_name = "LANG", default_value = "en")]
+    lang: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints the journal, and checks its chain and signatures
+    Journal {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Checks the data folder: database, key, place, list, clock
+    Check {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error("The file {file} for event lines cannot be written ({error}). Choose another one after --events")]
+    Events { file: String, error: std::io::Error },
+    #[cfg(not(feature = "window"))]
+    #[error("This build has no window. Start it with --headless, or install the package with a window")]
+    NoWindow,
+    #[cfg(feature = "window")]
+    #[error(transparent)]
+    Window(#[from] scanner_app::shell::slint::WindowError),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TURNSTONE_SCANNER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("scanner-app: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
+    let mut out = std::io::stdout().lock();
+    match cli.command {
+        Some(Command::Journal { json }) => return Ok(exit(inspect::journal(&cli.data, json, &mut out)?)),
+        Some(Command::Check { json }) => return Ok(exit(inspect::check(&cli.data, json, &mut out)?)),
+        None => drop(out),
+    }
+    let options = Options { folder: cli.data, source: cli.source, name: cli.name, server: cli.server };
+    if cli.headless {
+        let output = match &cli.events {
+            None => Output::stdout(),
+            Some(file) => open(file)?,
+        };
+        Gate::open(options, output, |_| Front::default())?.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    #[cfg(feature = "window")]
+    {
+        let output = cli.events.as_ref().map(open).transpose()?.unwrap_or_else(Output::none);
+        scanner_app::shell::slint::run(options, output, cli.screenshots, &cli.lang)?;
+        Ok(ExitCode::SUCCESS)
+    }
+    #[cfg(not(feature = "window"))]
+    Err(CliError::NoWindow)
+}
+
+fn open(file: &PathBuf) -> Result<Output, CliError> {
+    Output::open(file).map_err(|error| CliError::Events { file: file.display().to_string(), error })
+}
+
+fn exit(sound: bool) -> ExitCode {
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if (1..=40).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("use 1 to 40 characters".to_owned())
+    }
+}

@@ -1,0 +1,80 @@
+//! Everything that the window shows, as one value: the screen adapter copies it and decides nothing.
+
+use super::{NamedConflict, Verdict};
+
+/// What fills the window.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Page {
+    Starting {
+        text: String,
+    },
+    /// `error`: why the last code was not taken.
+    Enrol {
+        text: String,
+        error: String,
+    },
+    Confirm {
+        fingerprint: Vec<String>,
+        server: String,
+    },
+    Ready,
+    Verdict(Box<Verdict>),
+    /// Nothing could be recorded, and what to do.
+    Fault {
+        sentence: String,
+        next_step: String,
+    },
+    Conflicts,
+    About,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+    Info,
+}
+
+/// A lasting trouble.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub severity: Severity,
+    pub title: &'static str,
+    pub text: String,
+}
+
+/// Where codes come from, as far as staff see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Eye {
+    Starting,
+    Live,
+    /// With what to do.
+    Lost(String),
+    Imager,
+}
+
+/// The window's contents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    pub page: Page,
+    /// Raised by one for each verdict or fault.
+    pub sequence: u32,
+    pub event_name: String,
+    pub lane: String,
+    pub entrance: String,
+    pub clock: String,
+    pub clock_doubt: bool,
+    pub online: bool,
+    pub connection_text: String,
+    pub list_text: String,
+    pub list_old: bool,
+    pub waiting_text: String,
+    pub tally_text: String,
+    pub last_text: String,
+    pub notices: Vec<Notice>,
+    pub conflicts: Vec<NamedConflict>,
+    pub eye: Eye,
+    pub code_in_view: bool,
+    pub device_name: String,
+    pub device_id: String,
+}

@@ -1,0 +1,70 @@
+//! The device's two clocks, and the gate's clock made of them: the one place in the handheld that asks what time it is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
+
+/// The gate's clock, shared by all threads.
+#[derive(Clone)]
+pub struct Clock {
+    boot_id: u128,
+    gate: Arc<Mutex<GateClock>>,
+}
+
+impl Clock {
+    /// A clock with the anchor that was kept from before, if any.
+    pub fn new(anchor: Option<Anchor>) -> Self {
+        Clock { boot_id: boot_id(), gate: Arc::new(Mutex::new(GateClock::new(anchor))) }
+    }
+
+    /// Takes the anchor that was kept from before.
+    pub fn restore(&self, anchor: Option<Anchor>) {
+        *self.lock() = GateClock::new(anchor);
+    }
+
+    /// What the device's clocks say now.
+    pub fn device(&self) -> DeviceTime {
+        DeviceTime { system_ms: system_ms(), boot_ms: boot_ms(), boot_id: self.boot_id }
+    }
+
+    pub fn read(&self) -> ClockReading {
+        self.lock().read(self.device())
+    }
+
+    /// Takes a signed time in, and returns the anchor to keep if it was taken.
+    pub fn take_signed(&self, signed_ms: i64, sent: DeviceTime, received: DeviceTime) -> Option<Anchor> {
+        let mut gate = self.lock();
+        if gate.take_signed(signed_ms, sent, received) { gate.anchor() } else { None }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateClock> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The system's wall clock in unix milliseconds: a guess.
+#[expect(clippy::disallowed_methods, reason = "the handheld's one reading of the wall clock")]
+pub fn system_ms() -> i64 {
+    match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+/// Milliseconds since boot, sleep included.
+pub fn boot_ms() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+}
+
+/// This boot's id. Where the kernel gives none, every start counts as a boot: the clock is then only less sure of itself.
+fn boot_id() -> u128 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let hex: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    u128::from_str_radix(&hex, 16).unwrap_or_else(|_| u128::from(random_u64()))
+}
+
+/// 64 random bits, from the system. Zero only if the system has none, which the kernels we run on do not do.
+pub fn random_u64() -> u64 {
+    getrandom::u64().unwrap_or(0)
+}

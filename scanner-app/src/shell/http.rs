@@ -1,0 +1,254 @@
+//! HTTPS to the one server that this handheld was enrolled with: its TLS key is pinned, whatever its certificate says.
+//!
+//! Invariants: no request leaves over a connection whose key is another one; nothing waits without a bound, and no answer is
+//! read beyond a bound; each request is signed with the device's key; redirects are not followed.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gate_core::request;
+use gate_core::wire::MEDIA_TYPE;
+use reqwest::blocking::{Client, Response};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use ticket_signer::{DeviceId, SecretKey};
+
+use super::clock::system_ms;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take to begin, and each part of it to come.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The feed says something at least every 15 seconds; after three times that it is dead.
+pub const FEED_SILENCE: Duration = Duration::from_secs(45);
+/// The most bytes of an answer that is no list.
+const ANSWER_BYTES_MAX: u64 = 8 << 20;
+/// The most bytes of an error's description.
+const PROBLEM_BYTES_MAX: u64 = 16 << 10;
+
+/// Why a request brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error(
+        "This is not the server that this handheld was enrolled with: its TLS key is another one. Check the network (a \
+         guest network may stand in between); if the server has a new key, enrol this handheld again"
+    )]
+    OtherKey,
+    #[error("The server {server} cannot be reached ({error}). The lane goes on without it; check network and server")]
+    Unreachable { server: String, error: String },
+    #[error("The server refused: {detail} ({code}, status {status})")]
+    Refused { status: u16, code: String, detail: String },
+    #[error("The server's answer cannot be read ({0}). Update this handheld or the server")]
+    Unreadable(String),
+    #[error("The server's answer is larger than {0} bytes and was not read. Ask the organiser's administrator")]
+    TooLarge(u64),
+    #[error("TLS cannot be set up on this handheld ({0}). Reinstall the program")]
+    Setup(String),
+}
+
+impl HttpError {
+    /// The status that the server refused with.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            HttpError::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// Who signs the requests.
+#[derive(Clone)]
+pub struct Signer {
+    pub device: DeviceId,
+    pub key: Arc<SecretKey>,
+}
+
+/// A client of one server.
+pub struct Server {
+    base: String,
+    client: Client,
+    signer: Option<Signer>,
+    other_key: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// A client of `https://host[:port]` whose TLS key has this SHA-256 (of its SubjectPublicKeyInfo).
+    pub fn new(base: &str, pin: [u8; 32], signer: Option<Signer>) -> Result<Self, HttpError> {
+        Self::build(base, pin, signer, ANSWER)
+    }
+
+    /// A client for the feed: patient with silence, as long as the feed's rules allow.
+    pub fn for_feed(base: &str, pin: [u8; 32], signer: Signer) -> Result<Self, HttpError> {
+        Self::build(base, pin, Some(signer), FEED_SILENCE)
+    }
+
+    fn build(base: &str, pin: [u8; 32], signer: Option<Signer>, patience: Duration) -> Result<Self, HttpError> {
+        let other_key = Arc::new(AtomicBool::new(false));
+        let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Pinned { pin, provider: Arc::clone(&provider), other_key: Arc::clone(&other_key) };
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(patience)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .tcp_keepalive(Duration::from_secs(15))
+            .user_agent(concat!("turnstone-scanner/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| setup(&error))?;
+        Ok(Server { base: base.trim_end_matches('/').to_owned(), client, signer, other_key })
+    }
+
+    /// A CBOR message from the server.
+    pub fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, HttpError> {
+        read_cbor(self.send("GET", target, Vec::new())?, ANSWER_BYTES_MAX)
+    }
+
+    /// Bytes as they are, at most `bytes_max`.
+    pub fn get_bytes(&self, target: &str, bytes_max: u64) -> Result<Vec<u8>, HttpError> {
+        read_bounded(self.send("GET", target, Vec::new())?, bytes_max)
+    }
+
+    /// Sends a CBOR message and reads another one.
+    pub fn post<T: DeserializeOwned>(&self, target: &str, message: &impl Serialize) -> Result<T, HttpError> {
+        let body = gate_core::wire::to_cbor(message).map_err(|error| HttpError::Unreadable(error.to_string()))?;
+        read_cbor(self.send("POST", target, body)?, ANSWER_BYTES_MAX)
+    }
+
+    /// Opens a stream of server-sent events: reading it fails after [`FEED_SILENCE`] without a byte.
+    pub fn stream(&self, target: &str) -> Result<impl Read + use<>, HttpError> {
+        self.send("GET", target, Vec::new())
+    }
+
+    fn send(&self, method: &'static str, target: &str, body: Vec<u8>) -> Result<Response, HttpError> {
+        let url = format!("{}{target}", self.base);
+        let mut request = match method {
+            "POST" => self.client.post(url).header("Content-Type", MEDIA_TYPE),
+            _ => self.client.get(url),
+        };
+        if let Some(Signer { device, key }) = &self.signer {
+            request = request.header(request::HEADER, request::sign(key, *device, method, target, system_ms(), &body));
+        }
+        if method == "POST" {
+            request = request.body(body);
+        }
+        let answer = request.send().map_err(|error| self.failed(&error))?;
+        let status = answer.status().as_u16();
+        if (200..300).contains(&status) { Ok(answer) } else { Err(refused(status, answer)) }
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> HttpError {
+        if self.other_key.swap(false, Ordering::SeqCst) {
+            return HttpError::OtherKey;
+        }
+        // The innermost cause is the one that staff can do something about.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let error = if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() };
+        HttpError::Unreachable { server: self.base.clone(), error }
+    }
+}
+
+fn read_bounded(answer: Response, bytes_max: u64) -> Result<Vec<u8>, HttpError> {
+    let mut bytes = Vec::new();
+    let read = answer.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| HttpError::Unreadable(format!("it was cut off: {error}")))?;
+    if bytes.len() as u64 > bytes_max { Err(HttpError::TooLarge(bytes_max)) } else { Ok(bytes) }
+}
+
+fn read_cbor<T: DeserializeOwned>(answer: Response, bytes_max: u64) -> Result<T, HttpError> {
+    let bytes = read_bounded(answer, bytes_max)?;
+    gate_core::wire::from_cbor(&bytes).map_err(|error| HttpError::Unreadable(error.to_string()))
+}
+
+fn refused(status: u16, answer: Response) -> HttpError {
+    #[derive(serde::Deserialize, Default)]
+    struct Problem {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        detail: String,
+        #[serde(default)]
+        title: String,
+    }
+    let bytes = read_bounded(answer, PROBLEM_BYTES_MAX).unwrap_or_default();
+    let problem: Problem = serde_json::from_slice(&bytes).unwrap_or_default();
+    let code = if problem.code.is_empty() { "no code".to_owned() } else { problem.code };
+    let detail = [problem.detail, problem.title].into_iter().find(|text| !text.is_empty());
+    HttpError::Refused { status, code, detail: detail.unwrap_or_else(|| "it gave no reason".to_owned()) }
+}
+
+/// Accepts one TLS key, by the hash of its SubjectPublicKeyInfo. Names and dates are not looked at: a venue's server has a
+/// certificate of its own making, and this handheld's clock may be wrong. That the server has the key is proved by the
+/// handshake's signature, which is checked as ever.
+#[derive(Debug)]
+struct Pinned {
+    pin: [u8; 32],
+    provider: Arc<CryptoProvider>,
+    other_key: Arc<AtomicBool>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        if Sha256::digest(key.as_ref())[..] == self.pin {
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.other_key.store(true, Ordering::SeqCst);
+        Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(HttpError::OtherKey)))))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

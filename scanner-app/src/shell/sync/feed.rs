@@ -1,0 +1,191 @@
+//! The feed: what other lanes did, as it happens. While it is alive this lane hears the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gate_core::row::SignedRow;
+use gate_core::wire::v1::{FeedMessage, WireRow};
+use ticket_signer::{AuthorityError, DeviceCertificate};
+
+use super::sse::{Event, Events};
+use super::{Handle, Order, Outlet, Shared, SyncError, current};
+use crate::core::engine::{Input, SyncNews, Trouble};
+use crate::core::present::named_conflict;
+use crate::core::station::Station;
+use crate::core::sync_plan::Backoff;
+use crate::shell::clock::{Clock, random_u64};
+use crate::shell::http::{HttpError, Server, Signer};
+use crate::shell::journal::{Journal, JournalError, ReceivedAdmission};
+use crate::shell::places;
+
+/// The most admissions kept in one transaction.
+const BATCH_MAX: usize = 128;
+/// A device may have gone on for this long after its lease, by its own clock; milliseconds.
+const LEASE_TOLERANCE_MS: i64 = 10 * 60_000;
+
+pub(super) struct Feed {
+    pub(super) base: String,
+    pub(super) pin: [u8; 32],
+    pub(super) signer: Signer,
+    pub(super) station: Shared,
+    pub(super) orders: Handle,
+    pub(super) outlet: Outlet,
+    pub(super) clock: Clock,
+}
+
+/// Why another device's row was not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Disbelief {
+    #[error("the device's certificate cannot be read: {0}")]
+    Certificate(ticket_signer::FormatError),
+    #[error("the device's certificate: {0}")]
+    Authority(AuthorityError),
+    #[error("{0}")]
+    Row(gate_core::row::RowError),
+    #[error("the row is of another device or event than its certificate")]
+    Misplaced,
+    #[error("the row was made after its device's lease")]
+    AfterLease,
+    #[error("the row is no admission")]
+    NoAdmission,
+}
+
+/// Checks another device's admission: certificate by the trust store, row by the certificate's key.
+pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Result<ReceivedAdmission, Disbelief> {
+    let certificate = DeviceCertificate::from_bytes(certificate).map_err(Disbelief::Certificate)?;
+    station.trust.device(&certificate).map_err(Disbelief::Authority)?;
+    let row = SignedRow::from(row);
+    let fields = certificate.fields();
+    let body = row.open(&fields.key).map_err(Disbelief::Row)?;
+    if body.device != fields.device || body.event != fields.event || fields.event != station.event_id() {
+        return Err(Disbelief::Misplaced);
+    }
+    // The certificate at hand may be younger than the row (a lease is renewed), so only its end is compared.
+    if body.at_ms > i64::from(fields.not_after_s) * 1000 + LEASE_TOLERANCE_MS {
+        return Err(Disbelief::AfterLease);
+    }
+    if body.admission().is_none() {
+        return Err(Disbelief::NoAdmission);
+    }
+    Ok(ReceivedAdmission { row, body, certificate })
+}
+
+/// What a batch of events came to.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) admissions: Vec<ReceivedAdmission>,
+    pub(super) cursor: Option<u64>,
+    pub(super) heard: bool,
+    pub(super) list: Option<u64>,
+    pub(super) bundle: bool,
+}
+
+impl Batch {
+    pub(super) fn take(&mut self, event: &Event, station: &Station) {
+        self.cursor = self.cursor.max(event.id);
+        let message = URL_SAFE_NO_PAD.decode(&event.data).ok();
+        match message.and_then(|bytes| gate_core::wire::from_cbor::<FeedMessage>(&bytes).ok()) {
+            Some(FeedMessage::Admission { row, device_certificate }) => {
+                match believe(row, &device_certificate, station) {
+                    Ok(admission) if admission.body.device == station.device => {}
+                    Ok(admission) => self.admissions.push(admission),
+                    Err(error) => tracing::warn!(%error, cursor = event.id, "a row from the feed was not believed"),
+                }
+            }
+            Some(FeedMessage::List { version }) => self.list = self.list.max(Some(version)),
+            Some(FeedMessage::Policy { version }) => self.bundle |= version > station.policy_version(),
+            Some(FeedMessage::Trust) => self.bundle = true,
+            Some(FeedMessage::Time(time)) => match time.open(&station.trust, station.event_id()) {
+                Ok(_) => self.heard = true,
+                Err(error) => tracing::warn!(%error, "the feed's time was not believed"),
+            },
+            // A newer server may say more than this version understands.
+            None => tracing::debug!(cursor = event.id, "an unknown feed message"),
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn start(self, mut journal: Journal) -> Result<(), SyncError> {
+        let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || self.run(&mut journal));
+        spawned.map(|_| ()).map_err(|error| JournalError::Io(format!("no thread could be started: {error}")).into())
+    }
+
+    fn run(&self, journal: &mut Journal) {
+        let mut backoff = Backoff::default();
+        // Nobody sends here: it is waited on, for a pause that ends.
+        let (_never, pause) = crossbeam_channel::bounded::<()>(1);
+        loop {
+            let mut heard = false;
+            let failed = self.listen(journal, &mut heard);
+            self.outlet.input(Input::Sync(SyncNews::Silent));
+            if heard {
+                backoff.succeeded();
+            }
+            match failed {
+                Ok(()) => tracing::info!("the feed ended"),
+                Err(error) => {
+                    tracing::warn!(%error, "feed");
+                    self.outlet.trouble(Trouble::Server, &error);
+                }
+            }
+            let _ = pause.recv_timeout(Duration::from_millis(backoff.failed(random_u64())));
+        }
+    }
+
+    /// Listens until the stream ends or fails.
+    fn listen(&self, journal: &mut Journal, heard: &mut bool) -> Result<(), SyncError> {
+        let event = current(&self.station).event_id();
+        let server = Server::for_feed(&self.base, self.pin, self.signer.clone())?;
+        let cursor = journal.feed_cursor(event)?;
+        let stream = server.stream(&format!("/gate/v1/events/{event}/feed?cursor={cursor}"))?;
+        let mut events = Events::new(stream);
+        // The other thread may be in its pause after a failure; the server is back.
+        self.orders.order(Order::Now);
+        loop {
+            let Some(first) = events.next().map_err(|error| self.cut_off(&error))? else { return Ok(()) };
+            let station = current(&self.station);
+            let mut batch = Batch::default();
+            batch.take(&first, &station);
+            while batch.admissions.len() < BATCH_MAX && events.at_hand() {
+                let Some(next) = events.next().map_err(|error| self.cut_off(&error))? else { break };
+                batch.take(&next, &station);
+            }
+            *heard |= batch.heard;
+            self.act(journal, &station, batch)?;
+        }
+    }
+
+    fn act(&self, journal: &mut Journal, station: &Arc<Station>, batch: Batch) -> Result<(), SyncError> {
+        let event = station.event_id();
+        if !batch.admissions.is_empty() || batch.cursor.is_some() {
+            let tickets = journal.receive(event, &batch.admissions, batch.cursor)?;
+            if !tickets.is_empty() {
+                let naming = places::naming(journal, station)?;
+                for ticket in tickets {
+                    if let Some((class, found)) = journal.conflict(event, ticket)? {
+                        let named = named_conflict(class, found, &naming, self.clock.read().now_ms);
+                        self.outlet.input(Input::Sync(SyncNews::Conflict(Box::new(named))));
+                    }
+                }
+            }
+        }
+        // After what was waiting for us is kept: from now on this lane knows what the others did.
+        if batch.heard {
+            self.outlet.input(Input::Sync(SyncNews::Heard));
+        }
+        if let Some(version) = batch.list {
+            self.orders.order(Order::Announced { version });
+        }
+        if batch.bundle {
+            self.orders.order(Order::BundleWanted);
+        }
+        Ok(())
+    }
+
+    fn cut_off(&self, error: &std::io::Error) -> HttpError {
+        HttpError::Unreachable { server: self.base.clone(), error: format!("the feed was cut off: {error}") }
+    }
+}
