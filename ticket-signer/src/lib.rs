@@ -18,6 +18,8 @@ pub mod code;
 pub mod credential;
 pub mod domain;
 pub mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod ids;
 pub mod keyfile;
 pub mod keys;

@@ -255,3 +255,63 @@ impl ListChunk {
         Ok(chunk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> ListManifest {
+        ListManifest {
+            event: EventId(7),
+            version: 2,
+            base: 1,
+            issued_at_s: 1,
+            expires_at_s: 2,
+            tickets: 0,
+            classes: Vec::new(),
+            chunks: Vec::new(),
+        }
+    }
+
+    fn ticket(id: u64) -> ListedTicket {
+        let (serial, class, status) = (Serial::FIRST, ClassId(1), TicketStatus::Active);
+        ListedTicket { ticket: TicketId(id), serial, class, status, holder: None }
+    }
+
+    #[test]
+    fn a_manifest_has_one_spelling() {
+        let bytes = manifest().to_bytes();
+        assert_eq!(ListManifest::from_bytes(&bytes), Ok(manifest()));
+        // Event 7 in two bytes, where one does; an array without its length; a field more.
+        let longer = [&bytes[..1], &[0x18, 7], &bytes[2..]].concat();
+        let endless = [&[0x9f], &bytes[1..], &[0xff]].concat();
+        let more = [&[0x89], &bytes[1..], &[0]].concat();
+        for wrong in [longer, endless, more] {
+            assert!(matches!(ListManifest::from_bytes(&wrong), Err(ListError::Encoding(_))), "{wrong:x?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_bounded() {
+        let chunk = |unpacked| ChunkRef::of(&[], unpacked);
+        let refused = |manifest: ListManifest| ListManifest::from_bytes(&manifest.to_bytes()).is_err();
+        assert!(!refused(ListManifest { chunks: vec![chunk(MAX_CHUNK_BYTES); MAX_CHUNKS], ..manifest() }));
+        assert!(refused(ListManifest { chunks: vec![chunk(0); MAX_CHUNKS + 1], ..manifest() }));
+        assert!(refused(ListManifest { chunks: vec![chunk(MAX_CHUNK_BYTES + 1)], ..manifest() }));
+        assert!(refused(ListManifest { base: 2, ..manifest() }), "a delta leads to a higher version");
+    }
+
+    #[test]
+    fn a_chunk_has_one_spelling_and_a_bound() {
+        let bytes = ListChunk { tickets: vec![ticket(1)] }.to_bytes();
+        assert_eq!(bytes[..2], [0x87, 0x48], "seven columns, the first of eight bytes");
+        assert!(ListChunk::from_bytes(&bytes).is_ok());
+        let longer = [&[0x87, 0x58, 8], &bytes[2..]].concat();
+        assert!(ListChunk::from_bytes(&longer).is_err());
+        let full: Vec<ListedTicket> = (0..MAX_CHUNK_TICKETS as u64 + 1).map(ticket).collect();
+        assert!(ListChunk::from_bytes(&ListChunk { tickets: full[1..].to_vec() }.to_bytes()).is_ok());
+        assert!(ListChunk::from_bytes(&ListChunk { tickets: full }.to_bytes()).is_err());
+        let twice = ListChunk { tickets: vec![ticket(1), ticket(1)] };
+        assert!(ListChunk::from_bytes(&twice.to_bytes()).is_err());
+    }
+}
