@@ -4,6 +4,7 @@
 //! real processes. All is seeded. `SOAK=1` runs the long form.
 
 mod handheld_power;
+mod server_power;
 mod world;
 
 /// How often a campaign repeats: `usual`, or `soak` with `SOAK=1`.

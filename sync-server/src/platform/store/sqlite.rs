@@ -33,6 +33,7 @@ const STATEMENT_CACHE: usize = 256;
 /// An open SQLite database.
 pub struct SqliteEngine {
     path: PathBuf,
+    vfs: Option<String>,
     writer: Arc<tokio::sync::Mutex<Connection>>,
     readers: Arc<Readers>,
 }
@@ -48,11 +49,21 @@ impl SqliteEngine {
     /// # Errors
     /// [`StoreError::CannotOpen`], [`StoreError::Foreign`], [`StoreError::Corrupt`], [`StoreError::Setting`].
     pub fn open(path: &Path) -> Result<Self> {
-        let writer = open_connection(path, Access::Write)?;
+        Self::open_on(path, None)
+    }
+
+    /// As [`SqliteEngine::open`], on the SQLite file system named `vfs`: for tests that cut the power. Backup and check
+    /// know the default one only.
+    ///
+    /// # Errors
+    /// As [`SqliteEngine::open`].
+    pub fn open_on(path: &Path, vfs: Option<&str>) -> Result<Self> {
+        let writer = open_connection(path, vfs, Access::Write)?;
         claim_file(path, &writer)?;
         let readers = Readers { free: Mutex::new(Vec::new()), permits: Arc::new(Semaphore::new(READERS)) };
         Ok(Self {
             path: path.to_owned(),
+            vfs: vfs.map(str::to_owned),
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             readers: Arc::new(readers),
         })
@@ -65,12 +76,16 @@ enum Access {
     Write,
 }
 
-fn open_connection(path: &Path, access: Access) -> Result<Connection> {
+fn open_connection(path: &Path, vfs: Option<&str>, access: Access) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| map_error(path, &error))?;
+    let opened = match vfs {
+        None => Connection::open_with_flags(path, flags),
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+    };
+    let connection = opened.map_err(|error| map_error(path, &error))?;
     configure(path, &connection, access)?;
     Ok(connection)
 }
@@ -138,7 +153,7 @@ impl Engine for SqliteEngine {
             let free = self.readers.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match free {
                 Some(connection) => connection,
-                None => in_place(|| open_connection(&self.path, Access::Read))?,
+                None => in_place(|| open_connection(&self.path, self.vfs.as_deref(), Access::Read))?,
             };
             let lease = Lease::Reader { connection: Some(connection), readers: self.readers.clone(), _permit: permit };
             begin(self.path.clone(), lease, "BEGIN")
@@ -345,7 +360,7 @@ fn backup(from: &Path, to: &Path) -> Result<()> {
     }
     let partial = to.with_extension("partial");
     let _ = std::fs::remove_file(&partial);
-    let source = open_connection(from, Access::Read)?;
+    let source = open_connection(from, None, Access::Read)?;
     let copied = copy(&source, &partial).and_then(|()| {
         let findings = integrity_check(&partial)?;
         match findings.first() {
@@ -388,7 +403,7 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
 }
 
 fn integrity_check(path: &Path) -> Result<Vec<String>> {
-    let connection = open_connection(path, Access::Read)?;
+    let connection = open_connection(path, None, Access::Read)?;
     let map = |error: rusqlite::Error| map_error(path, &error);
     let mut findings = Vec::new();
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(map)?;
