@@ -4,7 +4,6 @@
 use slint_build::{CompilerConfiguration, DefaultTranslationContext, EmbedResourcesKind};
 
 fn main() -> Result<(), slint_build::CompileError> {
-    println!("cargo::rerun-if-changed=lang");
     let config = CompilerConfiguration::new()
         .with_style("fluent-dark".into())
         .embed_resources(EmbedResourcesKind::EmbedFiles)
