@@ -169,90 +169,138 @@ impl ChunkRef {
     }
 }
 
-/// Up to [`MAX_CHUNK_TICKETS`] tickets in ascending order of id, as columns.
+/// One ticket as a list's bytes have it: its key's slot is not looked into. Making points of a hundred thousand keys takes
+/// seconds, so whoever only carries a list (a server, a gate that stages it) works with lines, and a key is checked when its
+/// ticket is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListLine {
+    pub ticket: TicketId,
+    pub serial: Serial,
+    pub class: ClassId,
+    pub status: TicketStatus,
+    pub algorithm: HolderAlgorithm,
+    /// Zeros for [`HolderAlgorithm::None`].
+    pub slot: [u8; SLOT_LENGTH],
+}
+
+impl ListLine {
+    /// The ticket, its key checked.
+    pub fn open(&self) -> Result<ListedTicket, KeyError> {
+        Ok(ListedTicket {
+            ticket: self.ticket,
+            serial: self.serial,
+            class: self.class,
+            status: self.status,
+            holder: HolderKey::from_slot(self.algorithm, &self.slot)?,
+        })
+    }
+}
+
+impl From<&ListedTicket> for ListLine {
+    fn from(ticket: &ListedTicket) -> Self {
+        ListLine {
+            ticket: ticket.ticket,
+            serial: ticket.serial,
+            class: ticket.class,
+            status: ticket.status,
+            algorithm: ticket.holder.as_ref().map_or(HolderAlgorithm::None, HolderKey::algorithm),
+            slot: ticket.holder.as_ref().map_or([0; SLOT_LENGTH], HolderKey::to_slot),
+        }
+    }
+}
+
+/// A chunk's bytes before compression. `lines` must ascend by id; a chunk that does not is refused by every gate.
+pub fn lines_to_bytes(lines: &[ListLine]) -> Vec<u8> {
+    let keyed = || lines.iter().filter(|line| line.algorithm != HolderAlgorithm::None);
+    let columns: [Vec<u8>; 7] = [
+        lines.iter().flat_map(|line| line.ticket.0.to_be_bytes()).collect(),
+        lines.iter().map(|line| line.serial.get()).collect(),
+        lines.iter().flat_map(|line| line.class.0.to_be_bytes()).collect(),
+        lines.iter().map(|line| line.status.to_byte()).collect(),
+        lines.iter().map(|line| line.algorithm.to_byte()).collect(),
+        keyed().map(|line| line.slot[0]).collect(),
+        keyed().flat_map(|line| line.slot[1..].iter().copied()).collect(),
+    ];
+    let mut encoder = minicbor::Encoder::new(Vec::new());
+    let written = (|| {
+        encoder.array(columns.len() as u64)?;
+        columns.iter().try_for_each(|column| encoder.bytes(column).map(|_| ()))
+    })();
+    written.unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| {
+        unreachable!("writing to memory does not fail: {never}")
+    });
+    encoder.into_writer()
+}
+
+/// Reads a chunk's bytes: at most [`MAX_CHUNK_TICKETS`] lines in ascending order of id, in the one accepted spelling.
+pub fn lines_from_bytes(bytes: &[u8]) -> Result<Vec<ListLine>, ListError> {
+    let cut = |_| ListError::Encoding("the chunk is cut or not CBOR");
+    let mut decoder = minicbor::Decoder::new(bytes);
+    if decoder.array().map_err(cut)? != Some(7) {
+        return Err(ListError::Encoding("the chunk does not have seven columns"));
+    }
+    let mut column = || decoder.bytes().map_err(cut);
+    let (ids, serials, classes) = (column()?, column()?, column()?);
+    let (statuses, algorithms, prefixes, points) = (column()?, column()?, column()?, column()?);
+    let count = serials.len();
+    let keys = algorithms.iter().filter(|algorithm| **algorithm != 0).count();
+    let lengths_fit = count <= MAX_CHUNK_TICKETS
+        && ids.len() == count * 8
+        && classes.len() == count * 2
+        && statuses.len() == count
+        && algorithms.len() == count
+        && prefixes.len() == keys
+        && points.len() == keys * 32;
+    if !lengths_fit || decoder.position() != bytes.len() {
+        return Err(ListError::Encoding("the chunk's columns have different lengths"));
+    }
+    let mut slots = prefixes.iter().zip(points.chunks_exact(32));
+    let mut lines: Vec<ListLine> = Vec::with_capacity(count);
+    for at in 0..count {
+        let algorithm = HolderAlgorithm::from_byte(algorithms[at])?;
+        let mut slot = [0; SLOT_LENGTH];
+        if algorithm != HolderAlgorithm::None
+            && let Some((prefix, point)) = slots.next()
+        {
+            slot[0] = *prefix;
+            slot[1..].copy_from_slice(point);
+        }
+        let id = ids[at * 8..at * 8 + 8].iter().fold(0, |id, byte| id << 8 | u64::from(*byte));
+        let line = ListLine {
+            ticket: TicketId(id),
+            serial: Serial::new(serials[at]).ok_or(ListError::Encoding("a serial is outside 1 to 254"))?,
+            class: ClassId(u16::from_be_bytes([classes[at * 2], classes[at * 2 + 1]])),
+            status: TicketStatus::from_byte(statuses[at]).ok_or(ListError::Encoding("a status is unknown"))?,
+            algorithm,
+            slot,
+        };
+        if lines.last().is_some_and(|last| last.ticket >= line.ticket) {
+            return Err(ListError::Encoding("the chunk's tickets do not ascend by id"));
+        }
+        lines.push(line);
+    }
+    if lines_to_bytes(&lines) != bytes {
+        return Err(ListError::Encoding("the chunk is not written the one accepted way"));
+    }
+    Ok(lines)
+}
+
+/// A chunk whose every key is looked into: for checking a list as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListChunk {
     pub tickets: Vec<ListedTicket>,
 }
 
 impl ListChunk {
-    /// The bytes before compression. `tickets` must ascend by id; a chunk that does not is refused by every gate.
+    /// As [`lines_to_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let tickets = &self.tickets;
-        let slots: Vec<[u8; SLOT_LENGTH]> =
-            tickets.iter().filter_map(|t| t.holder.as_ref().map(HolderKey::to_slot)).collect();
-        let algorithm =
-            |t: &ListedTicket| t.holder.as_ref().map_or(HolderAlgorithm::None, HolderKey::algorithm).to_byte();
-        let columns: [Vec<u8>; 7] = [
-            tickets.iter().flat_map(|t| t.ticket.0.to_be_bytes()).collect(),
-            tickets.iter().map(|t| t.serial.get()).collect(),
-            tickets.iter().flat_map(|t| t.class.0.to_be_bytes()).collect(),
-            tickets.iter().map(|t| t.status.to_byte()).collect(),
-            tickets.iter().map(algorithm).collect(),
-            slots.iter().map(|slot| slot[0]).collect(),
-            slots.iter().flat_map(|slot| slot[1..].to_vec()).collect(),
-        ];
-        let mut encoder = minicbor::Encoder::new(Vec::new());
-        let written = (|| {
-            encoder.array(columns.len() as u64)?;
-            columns.iter().try_for_each(|column| encoder.bytes(column).map(|_| ()))
-        })();
-        written.unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| {
-            unreachable!("writing to memory does not fail: {never}")
-        });
-        encoder.into_writer()
+        lines_to_bytes(&self.tickets.iter().map(ListLine::from).collect::<Vec<_>>())
     }
 
+    /// As [`lines_from_bytes`], and checks each key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ListError> {
-        let cut = |_| ListError::Encoding("the chunk is cut or not CBOR");
-        let mut decoder = minicbor::Decoder::new(bytes);
-        if decoder.array().map_err(cut)? != Some(7) {
-            return Err(ListError::Encoding("the chunk does not have seven columns"));
-        }
-        let mut column = || decoder.bytes().map_err(cut);
-        let (ids, serials, classes) = (column()?, column()?, column()?);
-        let (statuses, algorithms, prefixes, points) = (column()?, column()?, column()?, column()?);
-        let count = serials.len();
-        let keys = algorithms.iter().filter(|algorithm| **algorithm != 0).count();
-        let lengths_fit = count <= MAX_CHUNK_TICKETS
-            && ids.len() == count * 8
-            && classes.len() == count * 2
-            && statuses.len() == count
-            && algorithms.len() == count
-            && prefixes.len() == keys
-            && points.len() == keys * 32;
-        if !lengths_fit || decoder.position() != bytes.len() {
-            return Err(ListError::Encoding("the chunk's columns have different lengths"));
-        }
-        let mut slots = prefixes.iter().zip(points.chunks_exact(32));
-        let mut tickets: Vec<ListedTicket> = Vec::with_capacity(count);
-        for at in 0..count {
-            let algorithm = HolderAlgorithm::from_byte(algorithms[at])?;
-            let mut slot = [0; SLOT_LENGTH];
-            if algorithm != HolderAlgorithm::None
-                && let Some((prefix, point)) = slots.next()
-            {
-                slot[0] = *prefix;
-                slot[1..].copy_from_slice(point);
-            }
-            let id = ids[at * 8..at * 8 + 8].iter().fold(0, |id, byte| id << 8 | u64::from(*byte));
-            let ticket = ListedTicket {
-                ticket: TicketId(id),
-                serial: Serial::new(serials[at]).ok_or(ListError::Encoding("a serial is outside 1 to 254"))?,
-                class: ClassId(u16::from_be_bytes([classes[at * 2], classes[at * 2 + 1]])),
-                status: TicketStatus::from_byte(statuses[at]).ok_or(ListError::Encoding("a status is unknown"))?,
-                holder: HolderKey::from_slot(algorithm, &slot)?,
-            };
-            if tickets.last().is_some_and(|last| last.ticket >= ticket.ticket) {
-                return Err(ListError::Encoding("the chunk's tickets do not ascend by id"));
-            }
-            tickets.push(ticket);
-        }
-        let chunk = ListChunk { tickets };
-        if chunk.to_bytes() != bytes {
-            return Err(ListError::Encoding("the chunk is not written the one accepted way"));
-        }
-        Ok(chunk)
+        let tickets = lines_from_bytes(bytes)?.iter().map(ListLine::open).collect::<Result<_, _>>()?;
+        Ok(ListChunk { tickets })
     }
 }
 

@@ -233,8 +233,11 @@ fn sealed(bytes: &[u8]) -> Option<Finding> {
 /// The text of an enrolment code: format 1, one-time code 16, TLS pin 32, root's fingerprint 32, address.
 fn enrolment(text: &str) -> Option<Finding> {
     let bytes = decode_base45(text.strip_prefix("T1E")?).ok()?;
-    let address = std::str::from_utf8(bytes.get(81..)?).ok().filter(|address| address.starts_with("https://"))?;
-    if bytes[0] != 1 {
+    let address = std::str::from_utf8(bytes.get(81..)?).ok()?;
+    // Unverified, and on its way to a terminal: nothing but what an address is made of.
+    let plain =
+        address.starts_with("https://") && address.len() <= 200 && address.bytes().all(|b| b.is_ascii_graphic());
+    if bytes[0] != 1 || !plain {
         return None;
     }
     let (pin, root) = (parse::hex(&bytes[17..49]), parse::hex(&bytes[49..81]));

@@ -294,7 +294,7 @@ pub fn manifest_rows(manifest: &ListManifest) -> Vec<(&'static str, String)> {
     rows.extend(manifest.classes.iter().map(|class| {
         let (from, until) = (class.valid_from_s.into(), class.valid_until_s.into());
         let (from, until) = (parse::show_moment(from), parse::show_moment(until));
-        let what = format!("{} \"{}\", {} admission(s), {from} to {until}", class.class, class.name, class.admissions);
+        let what = format!("{} {:?}, {} admission(s), {from} to {until}", class.class, class.name, class.admissions);
         ("class", what)
     }));
     rows

@@ -29,6 +29,7 @@ Exit codes:
   3  a file could not be read or written, or exists already
 
 Times are RFC 3339 (2026-08-01T18:00:00Z) or unix seconds. Options with [env: ...] can be given that way too.
+A code has spaces and signs that a shell reads: quote it, or give `-` and write it to standard input.
 
 A ticket from nothing:
   ticket-signer keygen root --out root.key
@@ -39,7 +40,7 @@ A ticket from nothing:
   ticket-signer issue --key issue.key --event 7 --class 3 --valid-from 2026-08-01T16:00:00Z \\
       --valid-until 2026-08-02T02:00:00Z --holder phone.key.pub --out ticket.cred
   ticket-signer present --key phone.key --credential ticket.cred --full
-  ticket-signer verify CODE --root root.key.pub --certificate issue.cert --event 7";
+  ticket-signer verify 'CODE' --root root.key.pub --certificate issue.cert --event 7";
 
 /// Keys, tickets and signed lists of Turnstone.
 #[derive(Debug, Parser)]

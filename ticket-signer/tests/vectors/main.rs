@@ -126,6 +126,36 @@ fn every_reason_has_its_case() {
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), reasons);
 }
 
+/// The document's worked example is the vector's, and it names each domain string.
+#[test]
+fn the_document_says_what_the_vectors_say() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/ticket-format.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let cases = committed("presentations");
+    let example = by_name(&cases)["present_ed25519_plain"];
+    assert!(document.contains(example["expect"]["accept"]["short_code"].as_str().unwrap()));
+    let digits: String = document.lines().flat_map(|line| line[..line.len().min(41)].split_whitespace()).collect();
+    assert!(digits.contains(&example["credential"].as_str().unwrap()[4..]), "the credential, taken apart");
+    use ticket_signer::domain::*;
+    for domain in [
+        CREDENTIAL,
+        PRESENTATION,
+        BINDING,
+        CERTIFICATE,
+        KEY_REVOCATION,
+        DEVICE_CERTIFICATE,
+        LIST,
+        POLICY,
+        TIME,
+        RECEIPT,
+        KEY_ID,
+        FINGERPRINT,
+    ] {
+        let name = std::str::from_utf8(domain).unwrap().replace('\0', "\\0");
+        assert!(document.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
 #[test]
 #[ignore = "writes vectors/*.json; run it by hand after adding a case"]
 fn write_the_vectors() {
