@@ -30,44 +30,44 @@ screens! {
         gate(app).set_enrol_error("This code has expired. Ask the supervisor for a new one and hold it in the frame.".into());
     };
     confirm "04-confirm" PORTRAIT, |app| setups::confirm(app);
-    ready "05-ready" PORTRAIT, |app| setups::ready(app);
-    ready_code_in_view "06-ready-code-in-view" PORTRAIT, |app| {
+    ready "06-ready" PORTRAIT, |app| setups::ready(app);
+    ready_code_in_view "07-ready-code-in-view" PORTRAIT, |app| {
         setups::ready(app);
         gate(app).set_code_in_view(true);
     };
-    ready_troubled "07-ready-offline-notices-conflict" PORTRAIT, |app| {
+    ready_troubled "08-ready-offline-notices-conflict" PORTRAIT, |app| {
         setups::ready(app);
         setups::troubled(app);
     };
-    ready_camera_lost "08-ready-camera-lost" PORTRAIT, |app| {
+    ready_camera_lost "09-ready-camera-lost" PORTRAIT, |app| {
         setups::ready(app);
         setups::camera_lost(app);
     };
-    ready_imager "09-ready-imager" PORTRAIT, |app| {
+    ready_imager "10-ready-imager" PORTRAIT, |app| {
         setups::ready(app);
         gate(app).set_camera(CameraState::Imager);
         gate(app).set_camera_text("Scan with the imager at the handle.".into());
     };
-    ready_german "10-ready-german" PORTRAIT, |app| {
+    ready_german "11-ready-german" PORTRAIT, |app| {
         setups::ready(app);
         setups::german_place(app);
     };
-    admit "11-admit" PORTRAIT, |app| setups::admit(app);
-    admit_second_of_four "12-admit-second-of-four" PORTRAIT, |app| {
+    admit "12-admit" PORTRAIT, |app| setups::admit(app);
+    admit_second_of_four "13-admit-second-of-four" PORTRAIT, |app| {
         setups::admit(app);
         gate(app).set_sequence(2);
         gate(app).set_ticket_class("Family ticket".into());
         gate(app).set_count("2 of 4".into());
         gate(app).set_details(texts(&["First admitted 19:58:40 at Lane 1"]));
     };
-    admit_marks "13-admit-unlisted-flagged-recovered" PORTRAIT, |app| {
+    admit_marks "14-admit-unlisted-flagged-recovered" PORTRAIT, |app| {
         setups::admit(app);
         gate(app).set_mark_unlisted(true);
         gate(app).set_mark_flagged(true);
         gate(app).set_mark_recovered(true);
         gate(app).set_next_step("Check the photo ID: reduced price.".into());
     };
-    admit_german "14-admit-german" PORTRAIT, |app| {
+    admit_german "15-admit-german" PORTRAIT, |app| {
         setups::german_place(app);
         setups::admit(app);
         gate(app).set_title("Einlassen".into());
@@ -83,22 +83,7 @@ screens! {
         gate(app).set_ticket_class("".into());
         gate(app).set_details(texts(&[]));
     };
-    refuse_long "23-refuse-long" PORTRAIT, |app| {
-        setups::refuse_used(app);
-        gate(app).set_ticket_class("Season pass, north stand, standing, under 25".into());
-        gate(app).set_sentence(
-            "This ticket is not on this list: it may be for another date, or it was bought or bound only a few minutes \
-             ago, after this handheld last heard from the server."
-                .into(),
-        );
-        gate(app).set_next_step(
-            "Ask the guest to tap \u{201c}Show full code\u{201d} on the ticket page and scan that. If the page does not \
-             load, send the guest to the supervisor at the north entrance."
-                .into(),
-        );
-        gate(app).set_reason_code("unknown".into());
-        gate(app).set_details(texts(&["List from 19:40:12, 34 min old", "Offline since 19:41:02", "Scanned 20:14:05"]));
-    };
+    refuse_long "23-refuse-long" PORTRAIT, |app| setups::refuse_long(app);
     refuse_german "24-refuse-german" PORTRAIT, |app| setups::refuse_german(app);
     review "31-review" PORTRAIT, |app| setups::review(app);
     review_german "32-review-german" PORTRAIT, |app| {
@@ -111,6 +96,13 @@ screens! {
         gate(app).set_details(texts(&["Liste von 19:40:12, 34 Minuten alt"]));
     };
     cannot_record "41-cannot-record" PORTRAIT, |app| setups::cannot_record(app);
+    enrol_german "05-enrol-german" PORTRAIT, |app| {
+        setups::german_place(app);
+        setups::enrol(app);
+        gate(app).set_enrol_error(
+            "Dieser Anmeldecode gehört zu einer anderen Veranstaltung. Bei der Aufsicht einen neuen verlangen.".into(),
+        );
+    };
     conflicts "51-conflicts" PORTRAIT, |app| setups::conflicts(app);
     about "52-about" PORTRAIT, |app| gate(app).set_screen(ScreenKind::About);
     about_german "53-about-german" PORTRAIT, |app| {
@@ -126,6 +118,8 @@ screens! {
     small_review "64-review-320x480" SMALL, |app| setups::review(app);
     small_cannot_record "65-cannot-record-320x480" SMALL, |app| setups::cannot_record(app);
     small_confirm "66-confirm-320x480" SMALL, |app| setups::confirm(app);
+    small_refuse_long "67-refuse-long-320x480" SMALL, |app| setups::refuse_long(app);
+    small_about "68-about-320x480" SMALL, |app| gate(app).set_screen(ScreenKind::About);
     wide_ready "71-ready-800x480" WIDE, |app| {
         setups::ready(app);
         setups::troubled(app);
@@ -140,6 +134,7 @@ screens! {
     wide_cannot_record "75-cannot-record-800x480" WIDE, |app| setups::cannot_record(app);
     wide_confirm "76-confirm-800x480" WIDE, |app| setups::confirm(app);
     wide_enrol "77-enrol-800x480" WIDE, |app| setups::enrol(app);
+    wide_refuse_long "78-refuse-long-800x480" WIDE, |app| setups::refuse_long(app);
     large_ready "81-ready-720x1280" LARGE, |app| setups::ready(app);
     large_refuse "82-refuse-720x1280" LARGE, |app| setups::refuse_used(app);
 }

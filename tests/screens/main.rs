@@ -19,8 +19,7 @@ const PORTRAIT: (u32, u32) = (480, 800);
 
 /// A window of its own for the calling thread, with simulated time and real pixels.
 fn window(size: (u32, u32)) -> GateWindow {
-    let options =
-        TestingBackendOptions { mock_time: true, threading: false, renderer_name: Some("software".into()) };
+    let options = TestingBackendOptions { mock_time: true, threading: false, renderer_name: Some("software".into()) };
     ui::slint::platform::set_platform(Box::new(TestingBackend::new(options))).expect("one window a thread");
     let app = GateWindow::new().expect("the testing backend needs no display");
     app.window().set_size(PhysicalSize::new(size.0, size.1));

@@ -110,6 +110,23 @@ pub fn refuse_used(app: &GateWindow) {
     gate.set_details(texts(&["Admitted 20:02:31 at Lane 1"]));
 }
 
+pub fn refuse_long(app: &GateWindow) {
+    refuse_used(app);
+    gate(app).set_ticket_class("Season pass, north stand, standing, under 25".into());
+    gate(app).set_sentence(
+        "This ticket is not on this list: it may be for another date, or it was bought or bound only a few minutes \
+         ago, after this handheld last heard from the server."
+            .into(),
+    );
+    gate(app).set_next_step(
+        "Ask the guest to tap \u{201c}Show full code\u{201d} on the ticket page and scan that. If the page does not \
+         load, send the guest to the supervisor at the north entrance."
+            .into(),
+    );
+    gate(app).set_reason_code("unknown".into());
+    gate(app).set_details(texts(&["List from 19:40:12, 34 min old", "Offline since 19:41:02", "Scanned 20:14:05"]));
+}
+
 pub fn refuse_german(app: &GateWindow) {
     german_place(app);
     refuse_used(app);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn every_label_is_translated_to_german() {
-    let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("screens").canonicalize().expect("the screens' folder is there");
+    let ui =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("screens").canonicalize().expect("the screens' folder is there");
     let ui = ui.join("../../ui");
     let catalogue = fs::read_to_string(ui.join("lang/de/LC_MESSAGES/ui.po")).expect("the German catalogue is there");
     let mut labels = 0;
