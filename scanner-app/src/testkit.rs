@@ -134,7 +134,8 @@ impl Organiser {
 
     /// A signed list; `base` 0 for a full one.
     pub fn list(&self, version: u64, base: u64, tickets: &[ListedTicket]) -> Packed {
-        let chunks = pack::pack(tickets).unwrap();
+        let lines: Vec<_> = tickets.iter().map(ticket_signer::list::ListLine::from).collect();
+        let chunks = pack::pack(&lines).unwrap();
         let manifest = ListManifest {
             event: EVENT,
             version,

@@ -1,6 +1,6 @@
 //! Compression of list chunks: zstd, unpacked only after the hash fits, and only into a stated size.
 
-use ticket_signer::list::{ChunkRef, ListChunk, ListError, ListedTicket, MAX_CHUNK_TICKETS};
+use ticket_signer::list::{ChunkRef, ListError, ListLine, MAX_CHUNK_TICKETS, lines_from_bytes, lines_to_bytes};
 
 /// The compression level: a list is made once and fetched by every gate.
 const LEVEL: i32 = 9;
@@ -21,12 +21,12 @@ pub struct PackedChunk {
     pub bytes: Vec<u8>,
 }
 
-/// Packs tickets, which ascend by id, into as many chunks as they need.
-pub fn pack(tickets: &[ListedTicket]) -> std::io::Result<Vec<PackedChunk>> {
-    tickets
+/// Packs lines, which ascend by id, into as many chunks as they need.
+pub fn pack(lines: &[ListLine]) -> std::io::Result<Vec<PackedChunk>> {
+    lines
         .chunks(MAX_CHUNK_TICKETS)
         .map(|part| {
-            let plain = ListChunk { tickets: part.to_vec() }.to_bytes();
+            let plain = lines_to_bytes(part);
             let bytes = zstd::bulk::compress(&plain, LEVEL)?;
             Ok(PackedChunk { named: ChunkRef::of(&bytes, plain.len()), bytes })
         })
@@ -34,28 +34,29 @@ pub fn pack(tickets: &[ListedTicket]) -> std::io::Result<Vec<PackedChunk>> {
 }
 
 /// Checks, unpacks and reads a chunk. `named` comes from a manifest whose signature was checked.
-pub fn open(named: &ChunkRef, bytes: &[u8]) -> Result<ListChunk, PackError> {
+pub fn open(named: &ChunkRef, bytes: &[u8]) -> Result<Vec<ListLine>, PackError> {
     named.check(bytes)?;
     let plain = zstd::bulk::decompress(bytes, named.unpacked as usize).map_err(|_| PackError::Unpack)?;
     if plain.len() != named.unpacked as usize {
         return Err(PackError::Unpack);
     }
-    Ok(ListChunk::from_bytes(&plain)?)
+    Ok(lines_from_bytes(&plain)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ticket_signer::list::TicketStatus;
-    use ticket_signer::{ClassId, Serial, TicketId};
+    use ticket_signer::{ClassId, HolderAlgorithm, Serial, TicketId};
 
-    fn tickets(count: u64) -> Vec<ListedTicket> {
-        let one = |id| ListedTicket {
+    fn tickets(count: u64) -> Vec<ListLine> {
+        let one = |id| ListLine {
             ticket: TicketId(id * 7),
             serial: Serial::FIRST,
             class: ClassId(1),
             status: TicketStatus::Active,
-            holder: None,
+            algorithm: HolderAlgorithm::None,
+            slot: [0; 33],
         };
         (0..count).map(one).collect()
     }
@@ -65,8 +66,7 @@ mod tests {
         let tickets = tickets(MAX_CHUNK_TICKETS as u64 + 1);
         let packed = pack(&tickets).unwrap();
         assert_eq!(packed.len(), 2);
-        let opened: Vec<_> =
-            packed.iter().flat_map(|chunk| open(&chunk.named, &chunk.bytes).unwrap().tickets).collect();
+        let opened: Vec<_> = packed.iter().flat_map(|chunk| open(&chunk.named, &chunk.bytes).unwrap()).collect();
         assert_eq!(opened, tickets);
     }
 

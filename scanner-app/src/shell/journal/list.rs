@@ -4,7 +4,8 @@
 //! the versions once more, since it is the last place where one could go down.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use ticket_signer::{EventId, HolderAlgorithm, HolderKey, ListManifest, ListedTicket, TicketStatus};
+use ticket_signer::list::ListLine;
+use ticket_signer::{EventId, ListManifest, TicketStatus};
 
 use super::{Journal, JournalError, bits};
 
@@ -67,9 +68,9 @@ impl Journal {
     }
 
     /// Stages the chunk `staging.next_chunk`.
-    pub fn stage_chunk(&mut self, staging: &mut Staging, tickets: &[ListedTicket]) -> Result<(), JournalError> {
-        for part in tickets.chunks(STEP_ROWS) {
-            self.write(|tx| part.iter().try_for_each(|ticket| put(tx, staging.id, ticket)))?;
+    pub fn stage_chunk(&mut self, staging: &mut Staging, lines: &[ListLine]) -> Result<(), JournalError> {
+        for part in lines.chunks(STEP_ROWS) {
+            self.write(|tx| part.iter().try_for_each(|line| put(tx, staging.id, line)))?;
         }
         staging.next_chunk += 1;
         self.write(|tx| {
@@ -135,20 +136,18 @@ impl Journal {
     }
 }
 
-fn put(connection: &Connection, list: i64, ticket: &ListedTicket) -> Result<(), JournalError> {
+fn put(connection: &Connection, list: i64, line: &ListLine) -> Result<(), JournalError> {
     let sql = "INSERT INTO listed (list, ticket, serial, class, revoked, algorithm, holder)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET serial = excluded.serial,
                class = excluded.class, revoked = excluded.revoked, algorithm = excluded.algorithm, holder = excluded.holder";
-    let algorithm = ticket.holder.as_ref().map_or(HolderAlgorithm::None, HolderKey::algorithm);
-    let slot = ticket.holder.as_ref().map_or([0; 33], HolderKey::to_slot);
     connection.prepare_cached(sql)?.execute(params![
         list,
-        bits(ticket.ticket.0),
-        ticket.serial.get(),
-        ticket.class.0,
-        ticket.status == TicketStatus::Revoked,
-        algorithm.to_byte(),
-        slot
+        bits(line.ticket.0),
+        line.serial.get(),
+        line.class.0,
+        line.status == TicketStatus::Revoked,
+        line.algorithm.to_byte(),
+        line.slot
     ])?;
     Ok(())
 }

@@ -90,7 +90,7 @@ fn take(journal: &mut Journal, list: &Packed) -> Result<ListState, JournalError>
     let mut staging = journal.stage(&list.envelope, &list.manifest)?;
     while let Some(named) = list.manifest.chunks.get(staging.next_chunk) {
         let chunk = gate_core::pack::open(named, &list.chunk(&named.hash)).unwrap();
-        journal.stage_chunk(&mut staging, &chunk.tickets)?;
+        journal.stage_chunk(&mut staging, &chunk)?;
     }
     journal.make_live(staging, &list.manifest)
 }
@@ -200,7 +200,7 @@ fn a_staging_goes_on_where_it_was_interrupted() {
     let mut staging = world.journal.stage(&list.envelope, &list.manifest).unwrap();
     let named = &list.manifest.chunks[0];
     let chunk = gate_core::pack::open(named, &list.chunk(&named.hash)).unwrap();
-    world.journal.stage_chunk(&mut staging, &chunk.tickets).unwrap();
+    world.journal.stage_chunk(&mut staging, &chunk).unwrap();
     assert!(world.journal.listed(EVENT, TicketId(5)).unwrap().is_none(), "nothing is visible before the commit");
     let again = world.journal.stage(&list.envelope, &list.manifest).unwrap();
     assert_eq!(again.next_chunk, 1);

@@ -93,7 +93,7 @@ impl Talk {
         while let Some(named) = manifest.chunks.get(staging.next_chunk) {
             let bytes = chunks(&named.hash, u64::from(named.compressed))?;
             let chunk = pack::open(named, &bytes)?;
-            self.journal.stage_chunk(&mut staging, &chunk.tickets)?;
+            self.journal.stage_chunk(&mut staging, &chunk)?;
         }
         Ok(self.journal.make_live(staging, &manifest)?)
     }
