@@ -7,8 +7,10 @@ pub mod accounts;
 pub mod api;
 pub mod catalog;
 pub mod cli;
+pub mod gate;
 pub mod platform;
 pub mod server;
 #[cfg(test)]
 mod testing;
+pub mod tickets;
 pub mod web;

@@ -14,6 +14,7 @@ use crate::platform::http::{ServeError, idempotency, serve};
 use crate::platform::keys::{self, KeyRing, KeysError};
 use crate::platform::tls::{self, TlsError};
 use crate::platform::{Clock, Platform, Random, Shutdown, Site, Store, StoreError, files};
+use crate::tickets::links::LinkKey;
 
 /// How often what has expired is deleted.
 const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
@@ -56,6 +57,8 @@ pub async fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(&Ready) 
     files::make_private_directory(&config.data)?;
     let store = Store::open_sqlite(config.database.path(), now_ms).await?;
     let keys = KeyRing::load(&keys::directory(&config.data))?;
+    let random = Random::system();
+    let links = LinkKey::new(keys::link_key(&keys::directory(&config.data), &random)?);
     warn_about_keys(&keys, now_ms);
 
     let listener = TcpListener::bind(config.listen)
@@ -69,9 +72,9 @@ pub async fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(&Ready) 
     };
     let site = Site { public_url: public_url.as_str().to_owned(), spki_sha256: identity.spki_sha256 };
     let ready_note = Ready { address, public_url: site.public_url.clone(), spki_sha256: site.spki_sha256 };
-    let platform =
-        Platform { store, clock, random: Random::system(), shutdown: shutdown.clone(), site: Arc::new(site) };
-    let parts = Parts { platform: platform.clone(), accounts: Accounts::new(platform.clone()), keys: Arc::new(keys) };
+    let platform = Platform { store, clock, random, shutdown: shutdown.clone(), site: Arc::new(site) };
+    let parts =
+        Parts { platform: platform.clone(), accounts: Accounts::new(platform.clone()), keys: Arc::new(keys), links };
     let router = api::router(&parts);
 
     let housekeeping = tokio::spawn(keep_house(platform));

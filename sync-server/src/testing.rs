@@ -56,7 +56,9 @@ impl Server {
         let api_key = accounts::create_api_key(&mut tx, &platform.random, "all", &Scope::ALL, NOW_MS).await.unwrap();
         accounts::set_supervisor(&mut tx, &platform.random, "anna", PASSWORD, NOW_MS).await.unwrap();
         tx.commit().await.unwrap();
-        let parts = Parts { platform: platform.clone(), accounts: Accounts::new(platform), keys: Arc::new(keys) };
+        let links = crate::tickets::links::LinkKey::new([6; 32]);
+        let parts =
+            Parts { platform: platform.clone(), accounts: Accounts::new(platform), keys: Arc::new(keys), links };
         Self { site, router: api::router(&parts), api_key }
     }
 

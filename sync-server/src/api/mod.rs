@@ -17,10 +17,14 @@ use utoipa_axum::routes;
 
 use crate::accounts::{self, Accounts};
 use crate::catalog::http::CatalogState;
+use crate::gate::Gate;
 use crate::platform::http::frame;
 use crate::platform::keys::KeyRing;
 use crate::platform::{Answer, Platform};
-use crate::{catalog, web};
+use crate::tickets::http::TicketsState;
+use crate::tickets::links::LinkKey;
+use crate::tickets::{self, Issuer};
+use crate::{catalog, gate, web};
 
 /// What the server is composed of.
 #[derive(Clone)]
@@ -28,6 +32,7 @@ pub struct Parts {
     pub platform: Platform,
     pub accounts: Accounts,
     pub keys: Arc<KeyRing>,
+    pub links: LinkKey,
 }
 
 #[derive(OpenApi)]
@@ -64,9 +69,14 @@ pub fn router(parts: &Parts) -> Router {
     let keys = parts.keys.clone();
     let catalog =
         CatalogState { platform: parts.platform.clone(), allowed_events: Arc::new(move || keys.event_ranges()) };
+    let issuer = Issuer { keys: parts.keys.clone(), links: parts.links.clone(), random: parts.platform.random.clone() };
+    let tickets = TicketsState { platform: parts.platform.clone(), issuer };
+    let gate = Gate::new(parts.platform.clone(), parts.keys.clone());
     let contexts: OpenApiRouter = OpenApiRouter::new()
         .merge(accounts::http::routes().with_state(parts.accounts.clone()))
         .merge(catalog::http::routes().with_state(catalog))
+        .merge(tickets::http::routes().with_state(tickets))
+        .merge(gate::http::routes().with_state(gate))
         .merge(health_routes().with_state(parts.platform.clone()));
     let api = Router::from(contexts).route("/api/v1/openapi.json", get(document_json));
     let identified = api.layer(middleware::from_fn_with_state(parts.accounts.clone(), accounts::http::identify));
@@ -80,6 +90,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     for context in [
         accounts::http::routes().into_openapi(),
         catalog::http::routes().into_openapi(),
+        tickets::http::routes().into_openapi(),
+        gate::http::routes().into_openapi(),
         health_routes().into_openapi(),
     ] {
         document.merge(context);

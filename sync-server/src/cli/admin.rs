@@ -10,7 +10,7 @@ use crate::platform::config::DatabaseUrl;
 use crate::platform::keys::{self, KeyRing};
 use crate::platform::store::SqliteEngine;
 use crate::platform::{Clock, Random, Scope, Store, StoreError, files};
-use crate::{accounts, catalog};
+use crate::{accounts, catalog, gate, tickets};
 
 /// Where the server keeps its things.
 pub struct Place {
@@ -51,7 +51,10 @@ pub async fn check(place: &Place) -> CliResult {
     if findings.is_empty() {
         let outstanding = store.outstanding_migrations().await?;
         if outstanding == 0 {
-            findings.extend(catalog::check(&mut store.read().await?).await?);
+            let mut tx = store.read().await?;
+            findings.extend(catalog::check(&mut tx).await?);
+            findings.extend(tickets::check(&mut tx).await?);
+            findings.extend(gate::check(&mut tx).await?);
         } else {
             findings
                 .push(format!("{outstanding} migrations are outstanding; run `sync-server migrate`, then check again"));

@@ -2,7 +2,7 @@
 //!
 //! Files: `<role>.key` (0600, made here, never leaves), `<role>.pub` (carried to wherever the root key is kept, to be
 //! certified), `<role>.cert` (the root-signed certificate), `root.pub` (the root that the first import pinned) and
-//! `*.revocation` (root-signed key revocations, handed on to the gates).
+//! `*.revocation` (root-signed key revocations, handed on to the gates). `link.key` derives links' secrets.
 //!
 //! Invariants: a key is never overwritten; a certificate is taken in only after the root's signature, the organiser and the
 //! key in it were checked, and all belong to one root and one organiser. The root's private key is never here.
@@ -235,6 +235,20 @@ pub fn init(directory: &Path, random: &Random) -> Result<Vec<Role>> {
         files::write_public(&path.with_extension("pub"), keyfile::write_public(&secret.public()).as_bytes())?;
     }
     Ok(made)
+}
+
+/// The key that links' secrets are derived with (see `tickets::links`): made at the first start, kept in `link.key` (0600).
+///
+/// # Errors
+/// [`KeysError`].
+pub fn link_key(directory: &Path, random: &Random) -> Result<[u8; 32]> {
+    files::make_private_directory(directory)?;
+    let path = directory.join("link.key");
+    if !path.exists() {
+        let bytes = zeroize::Zeroizing::new(random.bytes::<32>());
+        files::write_private(&path, keyfile::write_secret(&SecretKey::from_bytes(&bytes)).as_bytes())?;
+    }
+    Ok(*read_secret(&path)?.to_bytes())
 }
 
 /// Takes in a certificate after checking it against the root (`root`: the file with its public key; the first import pins

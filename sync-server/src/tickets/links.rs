@@ -21,8 +21,10 @@ impl LinkKey {
     }
 
     fn mac(&self, ticket: TicketId, link_number: u32) -> Hmac<Sha256> {
-        let key: &[u8; 32] = &self.0;
-        let mut mac = Hmac::<Sha256>::new(&(*key).into());
+        // HMAC takes a key of a whole block; a shorter one is filled with zeros (RFC 2104).
+        let mut block = zeroize::Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(&self.0[..]);
+        let mut mac = Hmac::<Sha256>::new(&(*block).into());
         mac.update(b"turnstone.link.v1\0");
         mac.update(&ticket.0.to_be_bytes());
         mac.update(&link_number.to_be_bytes());

@@ -8,8 +8,8 @@
 //! - Every change of a ticket takes the event's next list version in the same transaction.
 //! - No link secret is stored: it is derived from the server's link key, the ticket and the number of the link ([`links`]).
 
-pub mod http;
 mod holder_http;
+pub mod http;
 pub mod links;
 mod model;
 mod rules;
@@ -214,7 +214,7 @@ async fn change_credential(tx: &mut Tx, issuer: &Issuer, ticket: &Ticket, now_ms
     Ok(credential)
 }
 
-/// The version and size of an event's list; version 0 before its first ticket.
+/// The version and size of an event's list; version 1 is the empty one.
 ///
 /// # Errors
 /// The store's.

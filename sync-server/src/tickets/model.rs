@@ -92,7 +92,7 @@ pub struct ListRow {
 }
 
 /// An event's list as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListState {
     pub version: u64,
     pub tickets: u64,

@@ -15,11 +15,11 @@ fn serial(byte: u8) -> Result<Serial> {
     Serial::new(byte).ok_or_else(|| shape("a serial outside 1 to 254"))
 }
 
-/// Takes the event's next list version, and counts `added` tickets in.
+/// Takes the event's next list version, and counts `added` tickets in. Version 1 is the empty list.
 pub async fn next_list_version(tx: &mut Tx, event_id: u32, added: u64) -> Result<u64> {
     let (version,) = tx
         .query_one(
-            "INSERT INTO list_versions (event_id, version, tickets) VALUES ($1, 1, $2)
+            "INSERT INTO list_versions (event_id, version, tickets) VALUES ($1, 2, $2)
              ON CONFLICT (event_id) DO UPDATE SET version = list_versions.version + 1,
                                                   tickets = list_versions.tickets + $2
              RETURNING version",
@@ -86,11 +86,8 @@ pub async fn insert_credentials(tx: &mut Tx, credentials: &[Credential], now_ms:
         params![fields.ticket.0, fields.serial.get(), credential.to_bytes(), now_ms].to_vec()
     };
     let sets: Vec<Vec<Value>> = credentials.iter().map(row).collect();
-    tx.execute_each(
-        "INSERT INTO credentials (ticket_id, serial, bytes, issued_at_ms) VALUES ($1, $2, $3, $4)",
-        &sets,
-    )
-    .await?;
+    tx.execute_each("INSERT INTO credentials (ticket_id, serial, bytes, issued_at_ms) VALUES ($1, $2, $3, $4)", &sets)
+        .await?;
     Ok(())
 }
 
@@ -131,7 +128,10 @@ pub async fn ticket(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>> {
 
 pub async fn credential(tx: &mut Tx, ticket: TicketId, at: Serial) -> Result<Option<Credential>> {
     let found: Option<(Vec<u8>,)> = tx
-        .query_optional("SELECT bytes FROM credentials WHERE ticket_id = $1 AND serial = $2", params![ticket.0, at.get()])
+        .query_optional(
+            "SELECT bytes FROM credentials WHERE ticket_id = $1 AND serial = $2",
+            params![ticket.0, at.get()],
+        )
         .await?;
     found.map(|(bytes,)| Credential::from_bytes(&bytes).map_err(shape)).transpose()
 }
@@ -147,10 +147,9 @@ pub async fn credentials_since(tx: &mut Tx, ticket: TicketId, since_ms: i64) -> 
 }
 
 pub async fn list_state(tx: &mut Tx, event_id: u32) -> Result<ListState> {
-    let found: Option<(u64, u64)> = tx
-        .query_optional("SELECT version, tickets FROM list_versions WHERE event_id = $1", params![event_id])
-        .await?;
-    Ok(found.map_or_else(ListState::default, |(version, tickets)| ListState { version, tickets }))
+    let found: Option<(u64, u64)> =
+        tx.query_optional("SELECT version, tickets FROM list_versions WHERE event_id = $1", params![event_id]).await?;
+    Ok(found.map_or(ListState { version: 1, tickets: 0 }, |(version, tickets)| ListState { version, tickets }))
 }
 
 impl FromRow for ListRow {

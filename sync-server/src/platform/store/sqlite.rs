@@ -86,6 +86,7 @@ fn open_connection(path: &Path, vfs: Option<&str>, access: Access) -> Result<Con
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
     };
     let connection = opened.map_err(|error| map_error(path, &error))?;
+    is_ours(path, &connection)?;
     configure(path, &connection, access)?;
     Ok(connection)
 }
@@ -129,18 +130,24 @@ fn expect_setting(path: &Path, connection: &Connection, name: &'static str, want
     if found == wanted { Ok(()) } else { Err(StoreError::Setting { name, wanted: wanted.into(), found }) }
 }
 
-/// Marks a new file as ours; refuses one that holds another program's tables.
-fn claim_file(path: &Path, connection: &Connection) -> Result<()> {
+/// Whether the file is marked as ours; one that holds another program's tables is refused before any setting changes it.
+fn is_ours(path: &Path, connection: &Connection) -> Result<bool> {
     let map = |error: rusqlite::Error| map_error(path, &error);
     let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(map)?;
     if id == APPLICATION_ID {
-        return Ok(());
+        return Ok(true);
     }
     let tables: i64 = connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0)).map_err(map)?;
-    if id != 0 || tables != 0 {
-        return Err(StoreError::Foreign { path: path.to_owned() });
+    if id != 0 || tables != 0 { Err(StoreError::Foreign { path: path.to_owned() }) } else { Ok(false) }
+}
+
+/// Marks a new file as ours.
+fn claim_file(path: &Path, connection: &Connection) -> Result<()> {
+    if is_ours(path, connection)? {
+        return Ok(());
     }
-    connection.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}")).map_err(map)
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
+    connection.execute_batch(&mark).map_err(|error| map_error(path, &error))
 }
 
 impl Engine for SqliteEngine {

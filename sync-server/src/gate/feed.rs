@@ -1,0 +1,189 @@
+//! Streams: the lanes' feed and the supervisors' live page.
+//!
+//! A stream reads the store from its cursor on, whoever merged the rows: it is woken at once by merges of this process and
+//! looks by itself every second for those of others and for changed lists. Nothing is queued for a slow reader: it is
+//! handed the next part when it has taken the last.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, Sse};
+use futures_util::Stream;
+use gate_core::wire::to_cbor;
+use gate_core::wire::v1::FeedMessage;
+use serde_bytes::ByteBuf;
+use tokio::sync::watch;
+
+use super::model::{Device, DeviceState};
+use super::{Gate, Result, live, policies, stations, store};
+use crate::platform::ids::base64url;
+use crate::tickets;
+
+/// How often a stream looks by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The most admissions sent in one part.
+const PART: u32 = 256;
+/// Signed time goes out at least this often, in milliseconds: silence means a dead line.
+const TIME_EVERY_MS: i64 = 15_000;
+/// A live page hears at least this often, in milliseconds.
+const SNAPSHOT_EVERY_MS: i64 = 5_000;
+
+type Events = Sse<std::pin::Pin<Box<dyn Stream<Item = std::result::Result<Event, Infallible>> + Send>>>;
+
+/// Waits for news of the event, a second at most; `false` when the server is stopping.
+async fn wait(gate: &Gate, news: &mut watch::Receiver<u64>) -> bool {
+    tokio::select! {
+        () = gate.platform.shutdown.requested() => false,
+        changed = news.changed() => changed.is_ok(),
+        () = gate.platform.clock.pause(LOOK_EVERY) => true,
+    }
+}
+
+struct LaneFeed {
+    gate: Gate,
+    device: Device,
+    news: watch::Receiver<u64>,
+    cursor: u64,
+    list: u64,
+    policy: u64,
+    time_ms: i64,
+    first: bool,
+}
+
+/// The feed of a lane from `cursor` on.
+pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
+    let news = gate.news.of(device.event_id).subscribe();
+    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, first: true };
+    let parts = futures_util::stream::unfold(feed, |mut feed| async move {
+        let events = feed.next().await?;
+        Some((futures_util::stream::iter(events.into_iter().map(Ok)), feed))
+    });
+    Sse::new(Box::pin(futures_util::StreamExt::flatten(parts)))
+}
+
+impl LaneFeed {
+    /// The next events; `None` ends the stream, and the lane comes back with its cursor.
+    async fn next(&mut self) -> Option<Vec<Event>> {
+        loop {
+            if !self.first && !wait(&self.gate, &mut self.news).await {
+                return None;
+            }
+            self.first = false;
+            match self.gather().await {
+                Ok(Some(events)) if events.is_empty() => {}
+                Ok(Some(events)) => return Some(events),
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::warn!(%error, device = %self.device.id, "a lane's feed ended");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// What there is to say now; `None` when the device may hear no more.
+    async fn gather(&mut self) -> Result<Option<Vec<Event>>> {
+        let now_ms = self.gate.platform.clock.now_ms();
+        let mut events = Vec::new();
+        let mut tx = self.gate.platform.store.read().await?;
+        let device = store::device(&mut tx, self.device.id).await?;
+        if device.is_none_or(|device| device.state != DeviceState::Confirmed) {
+            return Ok(None);
+        }
+        if now_ms - self.time_ms >= TIME_EVERY_MS {
+            self.time_ms = now_ms;
+            events.push(self.event(&FeedMessage::Time(stations::signed_time(&self.gate)?))?);
+        }
+        let list = tickets::list_state(&mut tx, self.device.event_id).await?.version;
+        if list != self.list {
+            self.list = list;
+            events.push(self.event(&FeedMessage::List { version: list })?);
+        }
+        loop {
+            let part =
+                store::admissions_after(&mut tx, self.device.event_id, self.cursor, self.device.id, PART).await?;
+            let full = part.len() == PART as usize;
+            for admission in part {
+                self.cursor = admission.merged;
+                let certificate = ByteBuf::from(admission.certificate);
+                let message = FeedMessage::Admission { row: admission.row.into(), device_certificate: certificate };
+                events.push(self.event(&message)?);
+            }
+            if !full || events.len() >= 4 * PART as usize {
+                break;
+            }
+        }
+        drop(tx);
+        if let Some(policy) = self.policy().await?.filter(|policy| *policy != self.policy) {
+            self.policy = policy;
+            events.push(self.event(&FeedMessage::Policy { version: policy })?);
+        }
+        Ok(Some(events))
+    }
+
+    /// The policy's version. A changed policy is signed at the first look, so this may write; mostly it only reads.
+    async fn policy(&self) -> Result<Option<u64>> {
+        let mut tx = self.gate.platform.store.read().await?;
+        if !policies::is_outdated(&mut tx, self.device.event_id).await? {
+            return Ok(store::newest_policy(&mut tx, self.device.event_id).await?.map(|(version, _, _)| version));
+        }
+        drop(tx);
+        let mut tx = self.gate.platform.store.write().await?;
+        let policy = policies::current(&self.gate, &mut tx, self.device.event_id).await?;
+        tx.commit().await?;
+        Ok(policy.map(|policy| policy.version))
+    }
+
+    fn event(&self, message: &FeedMessage) -> Result<Event> {
+        Ok(Event::default().id(self.cursor.to_string()).data(base64url(&to_cbor(message)?)))
+    }
+}
+
+struct LivePage {
+    gate: Gate,
+    event_id: u32,
+    news: watch::Receiver<u64>,
+    last: Option<live::Snapshot>,
+}
+
+/// The supervisors' stream: a snapshot at once, then with every change, and at least every five seconds.
+pub(super) fn live(gate: Gate, event_id: u32) -> Events {
+    let news = gate.news.of(event_id).subscribe();
+    let page = LivePage { gate, event_id, news, last: None };
+    let events = futures_util::stream::unfold(page, |mut page| async move {
+        let event = page.next().await?;
+        Some((Ok(event), page))
+    });
+    Sse::new(Box::pin(events))
+}
+
+impl LivePage {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if self.last.is_some() && !wait(&self.gate, &mut self.news).await {
+                return None;
+            }
+            let snapshot = match self.snapshot().await {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    tracing::warn!(%error, event = self.event_id, "a live page's stream ended");
+                    return None;
+                }
+            };
+            let due = self.last.as_ref().is_none_or(|last| {
+                let same = live::Snapshot { now_ms: snapshot.now_ms, ..last.clone() };
+                same != snapshot || snapshot.now_ms - last.now_ms >= SNAPSHOT_EVERY_MS
+            });
+            if due {
+                let event = Event::default().event("snapshot").json_data(&snapshot).ok()?;
+                self.last = Some(snapshot);
+                return Some(event);
+            }
+        }
+    }
+
+    async fn snapshot(&self) -> Result<live::Snapshot> {
+        let mut tx = self.gate.platform.store.read().await?;
+        live::snapshot(&self.gate, &mut tx, self.event_id).await
+    }
+}

@@ -1,0 +1,306 @@
+//! The gate protocol over HTTP: CBOR in and out, each request signed by its device. Parse, call, map.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use gate_core::merge;
+use gate_core::request;
+use gate_core::wire::v1::{
+    EnrolAnswer, EnrolRequest, EnrolmentStatus, IncidentReport, ListAnswer, ReceiptPayload, ScanAnswer, ScanUpload,
+};
+use gate_core::wire::{MEDIA_TYPE, from_cbor, to_cbor};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use ticket_signer::{EventId, Role};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::model::{Device, DeviceState, GateError};
+use super::{Gate, Result as GateResult, ScanOp, devices, feed, lists, office_http, stations, store};
+use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
+use crate::platform::problem::ProblemDocument;
+use crate::platform::{Answer, Code, Problem};
+
+pub fn routes() -> OpenApiRouter<Gate> {
+    let scans = OpenApiRouter::new().routes(routes!(scans)).layer(max_body(MAX_SCAN_BODY_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(enrol))
+        .routes(routes!(enrolment))
+        .routes(routes!(bundle))
+        .routes(routes!(list))
+        .routes(routes!(chunk))
+        .routes(routes!(lane_feed))
+        .merge(scans)
+        .merge(office_http::routes())
+}
+
+/// A request as its device signed it.
+struct SignedRequest<'a> {
+    method: &'a Method,
+    target: &'a OriginalUri,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+}
+
+/// Whose request this is. The device may be in any state; see [`confirmed`].
+async fn device_of(gate: &Gate, request: &SignedRequest<'_>) -> GateResult<Device> {
+    let header = request.headers.get(request::HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let claim = request::parse(header)?;
+    let mut tx = gate.platform.store.read().await?;
+    let device = store::device(&mut tx, claim.device).await?.ok_or(GateError::DeviceUnknown)?;
+    let target = request.target.path_and_query().map_or("/", |target| target.as_str());
+    claim.verify(&device.key, request.method.as_str(), target, request.body)?;
+    Ok(device)
+}
+
+/// A confirmed device of this event.
+async fn confirmed(gate: &Gate, event: u32, request: &SignedRequest<'_>) -> GateResult<Device> {
+    let device = device_of(gate, request).await?;
+    match device.state {
+        DeviceState::Confirmed => {}
+        DeviceState::Pending => return Err(GateError::DeviceUnconfirmed),
+        DeviceState::Revoked => return Err(GateError::DeviceRevoked),
+    }
+    if device.event_id != event {
+        return Err(GateError::OtherEvent { own: device.event_id, asked: event });
+    }
+    Ok(device)
+}
+
+fn cbor<T: Serialize>(status: StatusCode, message: &T) -> Answer<Response> {
+    let bytes = to_cbor(message).map_err(Problem::internal)?;
+    Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE)], bytes).into_response())
+}
+
+/// Takes in a handheld that read an enrolment code. The same request again gets the same answer.
+#[utoipa::path(post, path = "/gate/v1/enrol", tag = "gate", request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn enrol(State(gate): State<Gate>, body: RequestBody) -> Answer<Response> {
+    let request: EnrolRequest = from_cbor(body.bytes()).map_err(GateError::from)?;
+    let mut tx = gate.platform.store.write().await?;
+    let device = devices::enrol(&gate, &mut tx, &request).await?;
+    tx.commit().await?;
+    gate.news.tell(device.event_id);
+    cbor(StatusCode::OK, &EnrolAnswer { device: device.id.0, fingerprint: device.key.spoken_fingerprint() })
+}
+
+/// Whether a supervisor has confirmed the device; if so, all that it needs.
+#[utoipa::path(get, path = "/gate/v1/enrolment", tag = "gate", params(("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn enrolment(
+    State(gate): State<Gate>,
+    method: Method,
+    target: OriginalUri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    let device = device_of(&gate, &request).await?;
+    let status = match device.state {
+        DeviceState::Pending => EnrolmentStatus::Pending,
+        DeviceState::Revoked => EnrolmentStatus::Refused,
+        DeviceState::Confirmed => EnrolmentStatus::Confirmed(Box::new(fresh_bundle(&gate, &device).await?)),
+    };
+    cbor(StatusCode::OK, &status)
+}
+
+async fn fresh_bundle(gate: &Gate, device: &Device) -> GateResult<gate_core::wire::v1::StationBundle> {
+    let mut tx = gate.platform.store.write().await?;
+    store::note_contact(&mut tx, device.id, gate.platform.clock.now_ms()).await?;
+    let bundle = stations::bundle(gate, &mut tx, device).await?;
+    tx.commit().await?;
+    Ok(bundle)
+}
+
+/// Certificates, revocations, the signed policy, the time, and a renewed lease.
+#[utoipa::path(get, path = "/gate/v1/events/{event}/bundle", tag = "gate",
+    params(("event" = u32, Path), ("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn bundle(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    method: Method,
+    target: OriginalUri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    let device = confirmed(&gate, event, &request).await?;
+    cbor(StatusCode::OK, &fresh_bundle(&gate, &device).await?)
+}
+
+#[derive(Deserialize)]
+struct Cursor {
+    #[serde(default)]
+    cursor: u64,
+}
+
+/// The signed manifest from list version `cursor` (0: none) to the newest.
+#[utoipa::path(get, path = "/gate/v1/events/{event}/list", tag = "gate",
+    params(("event" = u32, Path), ("cursor" = Option<u64>, Query), ("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn list(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    QueryParams(Cursor { cursor }): QueryParams<Cursor>,
+    method: Method,
+    target: OriginalUri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    let device = confirmed(&gate, event, &request).await?;
+    let now_ms = gate.platform.clock.now_ms();
+    let (version, manifest) = lists::manifest(&gate, event, cursor).await?;
+    if version == cursor && device.list_version == Some(version) && lists::is_recent(device.list_sent_at_ms, now_ms) {
+        return cbor(StatusCode::OK, &ListAnswer::UpToDate);
+    }
+    let mut tx = gate.platform.store.write().await?;
+    store::note_list(&mut tx, device.id, version, now_ms).await?;
+    tx.commit().await?;
+    cbor(StatusCode::OK, &ListAnswer::Manifest(ByteBuf::from(manifest)))
+}
+
+/// A chunk that a manifest named, compressed.
+#[utoipa::path(get, path = "/gate/v1/events/{event}/chunks/{hash}", tag = "gate",
+    params(("event" = u32, Path), ("hash" = String, Path), ("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "application/zstd", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn chunk(
+    State(gate): State<Gate>,
+    PathParams((event, hash)): PathParams<(u32, String)>,
+    method: Method,
+    target: OriginalUri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    confirmed(&gate, event, &request).await?;
+    let hash = parse_hash(&hash).ok_or(GateError::ChunkGone)?;
+    let bytes = gate.lists.chunk(event, &hash).ok_or(GateError::ChunkGone)?;
+    Ok(([(header::CONTENT_TYPE, "application/zstd")], bytes).into_response())
+}
+
+fn parse_hash(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// Takes journal rows in. The same rows again get the same answer; a revoked device gets 202, and its rows wait.
+#[utoipa::path(post, path = "/gate/v1/scans", tag = "gate", params(("Turnstone-Device" = String, Header)),
+    request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>),
+              (status = 202, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn scans(State(gate): State<Gate>, method: Method, target: OriginalUri, body: RequestBody) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
+    let device = device_of(&gate, &request).await?;
+    if device.state == DeviceState::Pending {
+        return Err(GateError::DeviceUnconfirmed.into());
+    }
+    let upload: ScanUpload = from_cbor(body.bytes()).map_err(GateError::from)?;
+    if upload.event != device.event_id {
+        return Err(GateError::OtherEvent { own: device.event_id, asked: upload.event }.into());
+    }
+    if upload.rows.len() > ScanUpload::MAX_ROWS {
+        return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
+    }
+    let answer = take_rows(&gate, &device, upload).await?;
+    let status = if answer.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
+    cbor(status, &answer)
+}
+
+async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<ScanAnswer> {
+    let now_ms = gate.platform.clock.now_ms();
+    let event = EventId(device.event_id);
+    let missing = GateError::KeyMissing { role: "receipt", event: event.0 };
+    let may = gate.keys.may_sign(Role::Receipt, event, now_ms.div_euclid(1_000));
+    let key = gate.keys.signing_key(Role::Receipt).filter(|_| may).ok_or(missing)?;
+    let (id, public) = (device.id, device.key.clone());
+    // A signature a row, off the runtime's threads.
+    let rows: Vec<_> = upload.rows.into_iter().map(Into::into).collect();
+    let checked = tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await;
+    let checked = checked.map_err(Problem::internal)?;
+    let quarantined = device.state == DeviceState::Revoked;
+    let op = ScanOp {
+        device: id,
+        event_id: event.0,
+        quarantined,
+        chains: checked.chains,
+        incidents: checked.incidents,
+        now_ms,
+    };
+    let merged = gate.merging.submit(event.0.into(), op).await?;
+    gate.news.tell(event.0);
+    let mut tx = gate.platform.store.write().await?;
+    store::note_contact(&mut tx, id, now_ms).await?;
+    tx.commit().await?;
+    let receipt = |head: &gate_core::chain::ChainHead| {
+        let payload = ReceiptPayload {
+            device: id.0,
+            event: event.0,
+            epoch: head.epoch,
+            seq: head.seq,
+            hash: head.hash.into(),
+            at_ms: now_ms,
+        };
+        payload.seal(key).map_err(Problem::internal)
+    };
+    let report = |incident: &merge::Incident| IncidentReport {
+        epoch: incident.epoch,
+        seq: incident.seq,
+        code: incident.kind.code().to_owned(),
+    };
+    Ok(ScanAnswer {
+        receipts: merged.heads.iter().map(receipt).collect::<Answer<_>>()?,
+        stored: merged.stored,
+        duplicates: merged.duplicates,
+        incidents: merged.incidents.iter().map(report).collect(),
+        quarantined,
+    })
+}
+
+/// What other lanes did and what has changed, as it happens.
+#[utoipa::path(get, path = "/gate/v1/events/{event}/feed", tag = "gate",
+    params(("event" = u32, Path), ("cursor" = Option<u64>, Query), ("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = ProblemDocument)))]
+async fn lane_feed(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    QueryParams(Cursor { cursor }): QueryParams<Cursor>,
+    method: Method,
+    target: OriginalUri,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    let device = confirmed(&gate, event, &request).await?;
+    Ok(feed::lane(gate, device, cursor).into_response())
+}
+
+impl From<GateError> for Problem {
+    fn from(error: GateError) -> Self {
+        let detail = error.to_string();
+        let code = match error {
+            GateError::Store(error) => return error.into(),
+            GateError::Catalog(error) => return error.into(),
+            GateError::Ticket(error) => return error.into(),
+            GateError::Fault(fault) => return Self::internal(fault),
+            GateError::EnrolmentUnknown | GateError::EnrolmentProof => Code::EnrolmentInvalid,
+            GateError::EnrolmentExpired => Code::EnrolmentExpired,
+            GateError::DeviceName => return Self::invalid("name", detail),
+            GateError::DeviceNotFound(_) | GateError::ChunkGone => Code::NotFound,
+            GateError::DeviceUnknown => Code::DeviceUnknown,
+            GateError::DeviceUnconfirmed => Code::DeviceUnconfirmed,
+            GateError::DeviceRevoked => Code::DeviceRevoked,
+            GateError::DeviceSignature(_) => Code::DeviceSignature,
+            GateError::OtherEvent { .. } => Code::Forbidden,
+            GateError::FingerprintMismatch => Code::FingerprintMismatch,
+            GateError::Message(_) => Code::Malformed,
+            GateError::TooManyRows { .. } => Code::Invalid,
+            GateError::ListFromTheFuture { .. } => Code::Conflict,
+            GateError::KeyMissing { .. } => Code::KeysMissing,
+            GateError::Policy(_) => Code::Invalid,
+        };
+        Self::new(code, detail)
+    }
+}

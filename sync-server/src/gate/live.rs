@@ -1,0 +1,292 @@
+//! What supervisors see: lanes, minutes, devices and conflicts, as one snapshot.
+
+use std::collections::BTreeMap;
+
+use gate_core::conflict::{self, Admission};
+use gate_core::decide::Outcome;
+use gate_core::reason::Reason;
+use gate_core::row::RowBody;
+use serde::Serialize;
+use ticket_signer::TicketId;
+use utoipa::ToSchema;
+
+use super::model::{Device, DeviceState};
+use super::{Gate, Result, lists, store};
+use crate::platform::Tx;
+use crate::platform::ids::hex16;
+use crate::{catalog, tickets};
+
+const MINUTE_MS: i64 = 60_000;
+/// How many minutes of history a snapshot has.
+const HISTORY: i64 = 30;
+
+/// Everything on the supervisor's live page.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct Snapshot {
+    pub now_ms: i64,
+    pub list: ListBody,
+    pub lanes: Vec<LaneBody>,
+    pub conflicts: Vec<ConflictBody>,
+    pub incidents: Vec<IncidentBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct ListBody {
+    pub version: u64,
+    pub tickets: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct LaneBody {
+    pub lane_id: u32,
+    pub lane: String,
+    pub entrance: String,
+    pub devices: Vec<LaneDeviceBody>,
+    pub totals: TotalsBody,
+    /// Over the last 60 seconds' worth of whole minutes: the present minute and the one before, scaled to one.
+    pub per_minute: PerMinuteBody,
+    /// The last 30 minutes that had scans, oldest first.
+    pub history: Vec<MinuteBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct LaneDeviceBody {
+    pub device_id: String,
+    pub name: String,
+    pub state: String,
+    pub last_contact_ms: Option<i64>,
+    pub list_version: Option<u64>,
+    /// The last of its rows that is here without a gap.
+    pub head_seq: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub(super) struct TotalsBody {
+    pub admitted: i64,
+    pub refused: i64,
+    pub review: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub(super) struct PerMinuteBody {
+    pub admitted: i64,
+    pub refused: i64,
+    pub review: i64,
+    pub refusals: Vec<RefusalBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct RefusalBody {
+    pub reason: String,
+    pub sentence: String,
+    pub count: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct MinuteBody {
+    pub minute_ms: i64,
+    pub admitted: i64,
+    pub refused: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct ConflictBody {
+    pub ticket_id: String,
+    pub class: u16,
+    pub class_name: String,
+    pub allowed: u8,
+    pub admissions: Vec<AdmissionBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct AdmissionBody {
+    pub device_id: String,
+    pub device: String,
+    pub lane_id: u32,
+    pub lane: String,
+    pub at_ms: i64,
+    pub uncertainty_ms: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct IncidentBody {
+    pub device_id: String,
+    pub seq: u64,
+    pub kind: String,
+    pub found_at_ms: i64,
+}
+
+impl TotalsBody {
+    fn count(&mut self, outcome: u8, scans: i64) {
+        match Outcome::from_byte(outcome) {
+            Some(Outcome::Admit) => self.admitted += scans,
+            Some(Outcome::Refuse) => self.refused += scans,
+            Some(Outcome::Review) => self.review += scans,
+            None => {}
+        }
+    }
+}
+
+pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<Snapshot> {
+    let now_ms = gate.platform.clock.now_ms();
+    let lanes = catalog::lanes(tx, event_id).await?;
+    let devices = store::devices(tx, event_id).await?;
+    let heads: BTreeMap<u64, i64> = store::head_seqs(tx, event_id).await?.into_iter().collect();
+    let mut totals: BTreeMap<u32, TotalsBody> = BTreeMap::new();
+    for (lane, outcome, scans) in store::lane_totals(tx, event_id).await? {
+        totals.entry(lane).or_default().count(outcome, scans);
+    }
+    let first_ms = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS - (HISTORY - 1) * MINUTE_MS;
+    let minutes = store::minutes_since(tx, event_id, first_ms).await?;
+    let list = tickets::list_state(tx, event_id).await?;
+    let incidents = store::incidents(tx, event_id)
+        .await?
+        .into_iter()
+        .map(|(device, seq, kind, found_at_ms)| IncidentBody { device_id: hex16(device), seq, kind, found_at_ms });
+    let incidents = incidents.collect();
+    let lane_body = |lane: &catalog::Lane| {
+        let own: Vec<&store::MinuteLine> = minutes.iter().filter(|line| line.0 == lane.id).collect();
+        LaneBody {
+            lane_id: lane.id,
+            lane: lane.name.clone(),
+            entrance: lane.entrance.clone(),
+            devices: devices.iter().filter(|d| d.lane_id == lane.id).map(|d| device_body(d, &heads)).collect(),
+            totals: totals.get(&lane.id).cloned().unwrap_or_default(),
+            per_minute: per_minute(&own, now_ms),
+            history: history(&own),
+        }
+    };
+    Ok(Snapshot {
+        now_ms,
+        list: ListBody { version: list.version, tickets: list.tickets },
+        lanes: lanes.iter().map(lane_body).collect(),
+        conflicts: conflicts(tx, event_id, &lanes, &devices).await?,
+        incidents,
+    })
+}
+
+fn device_body(device: &Device, heads: &BTreeMap<u64, i64>) -> LaneDeviceBody {
+    LaneDeviceBody {
+        device_id: device.id.to_string(),
+        name: device.name.clone(),
+        state: device.state.as_str().to_owned(),
+        last_contact_ms: device.last_contact_ms,
+        list_version: device.list_version,
+        head_seq: heads.get(&device.id.0).copied().unwrap_or(0),
+    }
+}
+
+/// The rate of now: the present minute so far, and as much of the one before as makes a whole minute with it.
+fn per_minute(lines: &[&store::MinuteLine], now_ms: i64) -> PerMinuteBody {
+    let present = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+    let rest = MINUTE_MS - (now_ms - present);
+    let mut body = PerMinuteBody::default();
+    let mut sums: BTreeMap<(u8, &str), i64> = BTreeMap::new();
+    for (_, minute_ms, outcome, reason, scans) in lines {
+        let weight = if *minute_ms >= present {
+            MINUTE_MS
+        } else if *minute_ms == present - MINUTE_MS {
+            rest
+        } else {
+            continue;
+        };
+        *sums.entry((*outcome, reason)).or_default() += scans * weight;
+    }
+    let mut totals = TotalsBody::default();
+    for ((outcome, reason), weighted) in sums {
+        let count = (weighted + MINUTE_MS / 2) / MINUTE_MS;
+        totals.count(outcome, count);
+        if outcome == Outcome::Refuse.to_byte() && count > 0 {
+            let sentence = Reason::from_code(reason).map_or("", Reason::sentence).to_owned();
+            body.refusals.push(RefusalBody { reason: reason.to_owned(), sentence, count });
+        }
+    }
+    body.refusals.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+    PerMinuteBody { admitted: totals.admitted, refused: totals.refused, review: totals.review, ..body }
+}
+
+fn history(lines: &[&store::MinuteLine]) -> Vec<MinuteBody> {
+    let mut minutes: BTreeMap<i64, TotalsBody> = BTreeMap::new();
+    for (_, minute_ms, outcome, _, scans) in lines {
+        minutes.entry(*minute_ms).or_default().count(*outcome, *scans);
+    }
+    let body = |(minute_ms, totals): (i64, TotalsBody)| MinuteBody {
+        minute_ms,
+        admitted: totals.admitted,
+        refused: totals.refused,
+    };
+    minutes.into_iter().map(body).collect()
+}
+
+/// Every ticket of the event that was admitted more often than its class allows.
+pub(super) async fn conflicts(
+    tx: &mut Tx,
+    event_id: u32,
+    lanes: &[catalog::Lane],
+    devices: &[Device],
+) -> Result<Vec<ConflictBody>> {
+    let classes = lists::class_names(tx, event_id).await?;
+    let mut found: BTreeMap<TicketId, (u16, Vec<Admission>)> = BTreeMap::new();
+    for (ticket, bytes, admission) in store::repeated_admissions(tx, event_id).await? {
+        let class = RowBody::from_bytes(&bytes).ok().and_then(|body| body.class).map_or(0, |class| class.0);
+        let entry = found.entry(ticket).or_default();
+        entry.0 = class;
+        entry.1.push(admission);
+    }
+    let named = |admission: &Admission| AdmissionBody {
+        device_id: admission.device.to_string(),
+        device: devices.iter().find(|d| d.id == admission.device).map_or_else(String::new, |d| d.name.clone()),
+        lane_id: admission.lane.0,
+        lane: lanes.iter().find(|lane| lane.id == admission.lane.0).map_or_else(String::new, |lane| lane.name.clone()),
+        at_ms: admission.at_ms,
+        uncertainty_ms: admission.uncertainty_ms,
+    };
+    let body = |(ticket, (class, admissions)): (TicketId, (u16, Vec<Admission>))| {
+        let (class_name, allowed) = classes.get(&class).cloned().unwrap_or_default();
+        let conflict = conflict::conflict(ticket, allowed, &admissions)?;
+        let admissions = conflict.admissions.iter().map(named).collect();
+        Some(ConflictBody { ticket_id: ticket.to_string(), class, class_name, allowed, admissions })
+    };
+    Ok(found.into_iter().filter_map(body).collect())
+}
+
+/// A device as the supervisor's page lists it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct DeviceBody {
+    pub id: String,
+    pub name: String,
+    pub lane_id: u32,
+    pub lane: String,
+    /// `pending`, `confirmed`, `revoked` or `expired`.
+    pub state: String,
+    pub fingerprint: String,
+    pub version: String,
+    pub enrolled_at_ms: i64,
+    pub last_contact_ms: Option<i64>,
+    pub list_version: Option<u64>,
+    pub lease_until_ms: Option<i64>,
+}
+
+impl DeviceBody {
+    pub(super) fn new(device: &Device, lanes: &[catalog::Lane], now_ms: i64) -> Self {
+        let lapsed = device.lease_until_ms.is_some_and(|until| now_ms >= until);
+        let state = match device.state {
+            DeviceState::Confirmed if lapsed => "expired",
+            state => state.as_str(),
+        };
+        let lane = lanes.iter().find(|lane| lane.id == device.lane_id);
+        Self {
+            id: device.id.to_string(),
+            name: device.name.clone(),
+            lane_id: device.lane_id,
+            lane: lane.map_or_else(String::new, |lane| lane.name.clone()),
+            state: state.to_owned(),
+            fingerprint: device.key.spoken_fingerprint(),
+            version: device.version.clone(),
+            enrolled_at_ms: device.enrolled_at_ms,
+            last_contact_ms: device.last_contact_ms,
+            list_version: device.list_version,
+            lease_until_ms: device.lease_until_ms,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
+//!
+//! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
+//! `incidents` and `signed_policies`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//!
+//! Invariants:
+//! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
+//!   commit that stored what it covers.
+//! - Rows of a revoked device are stored and count for nothing.
+//! - A gate's list and policy are signed here for one event, with the key of their role.
+
+mod devices;
+mod feed;
+pub mod http;
+mod lists;
+mod live;
+mod model;
+mod office_http;
+mod policies;
+mod scans;
+mod stations;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::platform::keys::KeyRing;
+use crate::platform::writer::{GroupWriter, Limits};
+use crate::platform::{Platform, Tx};
+pub use model::{Device, DeviceState, GateError};
+pub use scans::{Merged, ScanBatch, ScanOp};
+
+type Result<T> = std::result::Result<T, GateError>;
+
+/// What the gate's handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Gate {
+    pub platform: Platform,
+    pub keys: Arc<KeyRing>,
+    merging: Arc<GroupWriter<ScanBatch>>,
+    lists: Arc<lists::ListCache>,
+    news: Arc<News>,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn new(platform: Platform, keys: Arc<KeyRing>) -> Self {
+        let merging = GroupWriter::new(platform.store.clone(), ScanBatch, Limits { queue: 256, batch_weight: 4_000 });
+        Self { platform, keys, merging: Arc::new(merging), lists: Arc::default(), news: Arc::default() }
+    }
+}
+
+/// Wakes the streams of an event when rows of it were merged in this process. What other processes merged is found by the
+/// streams' own clock.
+#[derive(Default)]
+struct News(Mutex<HashMap<u32, watch::Sender<u64>>>);
+
+impl News {
+    fn of(&self, event_id: u32) -> watch::Sender<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(event_id).or_default().clone()
+    }
+
+    fn tell(&self, event_id: u32) {
+        self.of(event_id).send_modify(|count| *count += 1);
+    }
+}
+
+/// What is wrong with the stored rows; empty when all is well. For `sync-server check`.
+///
+/// # Errors
+/// The store's.
+pub async fn check(tx: &mut Tx) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for (device, epoch, head, rows) in store::chain_gaps(tx).await? {
+        findings.push(format!("the chain {epoch:016x} of device {device} says {head} rows and has {rows} of them"));
+    }
+    for (event, said, counted) in store::minute_gaps(tx).await? {
+        findings.push(format!("the minutes of event {event} count {said} scans and there are {counted}"));
+    }
+    Ok(findings)
+}

@@ -1,0 +1,179 @@
+//! The supervisor's page over HTTP: enrolment, devices, the live stream and conflicts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use ticket_signer::DeviceId;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::live::{ConflictBody, DeviceBody};
+use super::{Gate, devices, feed, live, store};
+use crate::catalog;
+use crate::platform::http::{Begun, PathParams, RequestBody};
+use crate::platform::problem::ProblemDocument;
+use crate::platform::{Actor, Answer, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<Gate> {
+    OpenApiRouter::new()
+        .routes(routes!(begin_enrolment))
+        .routes(routes!(list_devices))
+        .routes(routes!(confirm_device))
+        .routes(routes!(revoke_device))
+        .routes(routes!(live_stream))
+        .routes(routes!(list_conflicts))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewEnrolmentBody {
+    lane_id: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+struct EnrolmentBody {
+    id: i64,
+    /// For a QR symbol in alphanumeric mode. Single use.
+    qr_text: String,
+    expires_at_ms: i64,
+}
+
+/// Makes an enrolment code for a lane: good for two minutes, and once.
+#[utoipa::path(post, path = "/api/v1/events/{event}/enrolments", tag = "devices", request_body = NewEnrolmentBody,
+    security(("session" = [])), params(("event" = u32, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = EnrolmentBody), (status = "4XX", body = ProblemDocument)))]
+async fn begin_enrolment(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Response> {
+    actor.require_supervisor()?;
+    let (new, call) = body.creating::<NewEnrolmentBody>(&actor)?;
+    let mut creation = match call.begin(&gate.platform).await? {
+        Begun::New(creation) => creation,
+        Begun::Replayed(answer) => return Ok(answer),
+    };
+    let enrolment = devices::begin(&gate, &mut creation.tx, event, new.lane_id, &actor.reference()).await?;
+    let body = EnrolmentBody { id: enrolment.id, qr_text: enrolment.text, expires_at_ms: enrolment.expires_at_ms };
+    creation.finish(StatusCode::CREATED, &body).await
+}
+
+#[derive(Serialize, ToSchema)]
+struct DevicesBody {
+    devices: Vec<DeviceBody>,
+}
+
+/// The event's handhelds, oldest first.
+#[utoipa::path(get, path = "/api/v1/events/{event}/devices", tag = "devices", security(("session" = [])),
+    params(("event" = u32, Path)),
+    responses((status = 200, body = DevicesBody), (status = "4XX", body = ProblemDocument)))]
+async fn list_devices(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    actor: Actor,
+) -> Answer<Json<DevicesBody>> {
+    actor.require_supervisor()?;
+    let mut tx = gate.platform.store.read().await?;
+    let lanes = catalog::lanes(&mut tx, event).await?;
+    let now_ms = gate.platform.clock.now_ms();
+    let devices = store::devices(&mut tx, event).await?;
+    Ok(Json(DevicesBody { devices: devices.iter().map(|d| DeviceBody::new(d, &lanes, now_ms)).collect() }))
+}
+
+fn device_id(text: &str) -> Answer<DeviceId> {
+    text.parse().map_err(|_| Problem::not_found("device of that id (16 lower-case hex digits)"))
+}
+
+async fn answer_device(gate: &Gate, device: &super::Device) -> Answer<Json<DeviceBody>> {
+    gate.news.tell(device.event_id);
+    let mut tx = gate.platform.store.read().await?;
+    let lanes = catalog::lanes(&mut tx, device.event_id).await?;
+    Ok(Json(DeviceBody::new(device, &lanes, gate.platform.clock.now_ms())))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ConfirmBody {
+    /// As the handheld shows it: `XXXX-XXXX-XXXX-XXXX`.
+    fingerprint: String,
+}
+
+/// Lets a handheld work, once its fingerprint was compared.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/confirm", tag = "devices", request_body = ConfirmBody,
+    security(("session" = [])), params(("device" = String, Path)),
+    responses((status = 200, body = DeviceBody), (status = "4XX", body = ProblemDocument)))]
+async fn confirm_device(
+    State(gate): State<Gate>,
+    PathParams(device): PathParams<String>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Json<DeviceBody>> {
+    actor.require_supervisor()?;
+    let ConfirmBody { fingerprint } = body.json()?;
+    let mut tx = gate.platform.store.write().await?;
+    let device = devices::confirm(&mut tx, device_id(&device)?, &fingerprint).await?;
+    tx.commit().await?;
+    tracing::info!(device = %device.id, by = actor.reference(), "device confirmed");
+    answer_device(&gate, &device).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RevokeDeviceBody {}
+
+/// Takes a handheld out of use, for good. What it sends from then on is kept apart.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/revoke", tag = "devices", request_body = RevokeDeviceBody,
+    security(("session" = [])), params(("device" = String, Path)),
+    responses((status = 200, body = DeviceBody), (status = "4XX", body = ProblemDocument)))]
+async fn revoke_device(
+    State(gate): State<Gate>,
+    PathParams(device): PathParams<String>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Json<DeviceBody>> {
+    actor.require_supervisor()?;
+    let RevokeDeviceBody {} = body.json()?;
+    let mut tx = gate.platform.store.write().await?;
+    let device = devices::revoke(&mut tx, device_id(&device)?).await?;
+    tx.commit().await?;
+    tracing::info!(device = %device.id, by = actor.reference(), "device revoked");
+    answer_device(&gate, &device).await
+}
+
+/// Lanes, minutes, devices and conflicts: server-sent events `snapshot`, the first at once, then with every change and at
+/// least every five seconds.
+#[utoipa::path(get, path = "/api/v1/events/{event}/live", tag = "devices", security(("session" = [])),
+    params(("event" = u32, Path)),
+    responses((status = 200, content_type = "text/event-stream", body = live::Snapshot), (status = "4XX", body = ProblemDocument)))]
+async fn live_stream(State(gate): State<Gate>, PathParams(event): PathParams<u32>, actor: Actor) -> Answer<Response> {
+    actor.require_supervisor()?;
+    let mut tx = gate.platform.store.read().await?;
+    catalog::event(&mut tx, event).await?;
+    drop(tx);
+    Ok(feed::live(gate, event).into_response())
+}
+
+#[derive(Serialize, ToSchema)]
+struct ConflictsBody {
+    conflicts: Vec<ConflictBody>,
+}
+
+/// Tickets that were admitted more often than they allow.
+#[utoipa::path(get, path = "/api/v1/events/{event}/conflicts", tag = "devices", security(("session" = [])),
+    params(("event" = u32, Path)),
+    responses((status = 200, body = ConflictsBody), (status = "4XX", body = ProblemDocument)))]
+async fn list_conflicts(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    actor: Actor,
+) -> Answer<Json<ConflictsBody>> {
+    actor.require_supervisor()?;
+    let mut tx = gate.platform.store.read().await?;
+    let lanes = catalog::lanes(&mut tx, event).await?;
+    let devices = store::devices(&mut tx, event).await?;
+    Ok(Json(ConflictsBody { conflicts: live::conflicts(&mut tx, event, &lanes, &devices).await? }))
+}

@@ -1,0 +1,93 @@
+//! The signed policy: the catalog's rules with the lanes' names, under a version of its own that rises when they change.
+
+use gate_core::policy::{ClassPartition, LanePolicy, Partition, Policy, UnlistedPrinted};
+use sha2::{Digest as _, Sha256};
+use ticket_signer::{EventId, Role};
+
+use super::model::GateError;
+use super::{Gate, Result, store};
+use crate::catalog;
+use crate::platform::Tx;
+
+/// A policy as gates get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SignedPolicy {
+    pub version: u64,
+    pub bytes: Vec<u8>,
+    pub lease_s: i64,
+}
+
+/// The policy in force, signed; signs a new version if what it says has changed since the last. `None` without lanes.
+pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<Option<SignedPolicy>> {
+    let mut policy = composed(tx, event_id).await?;
+    let lease_s = i64::from(policy.lease_s);
+    if policy.lanes.is_empty() {
+        return Ok(None);
+    }
+    let content: [u8; 32] = Sha256::digest(gate_core::wire::to_cbor(&policy)?).into();
+    let newest = store::newest_policy(tx, event_id).await?;
+    if let Some((version, _, bytes)) = newest.clone().filter(|(_, known, _)| *known == content) {
+        return Ok(Some(SignedPolicy { version, bytes, lease_s }));
+    }
+    let now_ms = gate.platform.clock.now_ms();
+    policy.version = newest.map_or(1, |(version, _, _)| version + 1);
+    policy.issued_at_ms = now_ms;
+    let may = gate.keys.may_sign(Role::Policy, EventId(event_id), now_ms.div_euclid(1_000));
+    let key = gate.keys.signing_key(Role::Policy).filter(|_| may);
+    let bytes = policy.seal(key.ok_or(GateError::KeyMissing { role: "policy", event: event_id })?)?;
+    store::insert_policy(tx, event_id, policy.version, &content, &bytes).await?;
+    Ok(Some(SignedPolicy { version: policy.version, bytes, lease_s }))
+}
+
+/// Whether what the policy says has changed since it was signed last.
+pub(super) async fn is_outdated(tx: &mut Tx, event_id: u32) -> Result<bool> {
+    let policy = composed(tx, event_id).await?;
+    let content: [u8; 32] = Sha256::digest(gate_core::wire::to_cbor(&policy)?).into();
+    let newest = store::newest_policy(tx, event_id).await?;
+    Ok(!policy.lanes.is_empty() && newest.is_none_or(|(_, known, _)| known != content))
+}
+
+/// What the policy says, with version and time left at zero.
+async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
+    let rules = catalog::policy(tx, event_id).await?.rules;
+    let lanes = catalog::lanes(tx, event_id).await?;
+    let lane = |rules: &catalog::LaneRules| {
+        let lane = lanes.iter().find(|lane| lane.id == rules.lane_id)?;
+        Some(LanePolicy {
+            lane: lane.id,
+            name: lane.name.clone(),
+            entrance: lane.entrance.clone(),
+            group: rules.home_group,
+            classes: rules.classes.clone(),
+        })
+    };
+    let partitions = rules.class_partitions.iter();
+    Ok(Policy {
+        event: event_id,
+        version: 0,
+        issued_at_ms: 0,
+        partition: partition(rules.partition),
+        class_partitions: partitions
+            .map(|(class, own)| ClassPartition { class: *class, partition: partition(*own) })
+            .collect(),
+        freshness_steps: rules.freshness_steps,
+        hold_off_ms: rules.hold_off_ms,
+        lease_s: rules.lease_hours.saturating_mul(3_600),
+        printed_classes: rules.printed_classes.clone(),
+        unlisted_printed: match rules.unlisted_printed {
+            catalog::UnlistedPrinted::Refuse => UnlistedPrinted::Refuse,
+            catalog::UnlistedPrinted::Review => UnlistedPrinted::Review,
+            catalog::UnlistedPrinted::Admit => UnlistedPrinted::Admit,
+        },
+        home_groups: rules.home_groups,
+        lanes: rules.lanes.iter().filter_map(lane).collect(),
+    })
+}
+
+fn partition(rule: catalog::Partition) -> Partition {
+    match rule {
+        catalog::Partition::Strict => Partition::Strict,
+        catalog::Partition::Bounded => Partition::Bounded,
+        catalog::Partition::Open => Partition::Open,
+    }
+}

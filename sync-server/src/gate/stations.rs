@@ -1,0 +1,46 @@
+//! What a confirmed handheld needs to work: whom to believe, where it stands, the policy, the time.
+
+use gate_core::wire::v1::{EventInfo, SignedTime, StationBundle};
+use serde_bytes::ByteBuf;
+use ticket_signer::Role;
+
+use super::model::{Device, GateError};
+use super::{Gate, Result, devices, policies};
+use crate::platform::Tx;
+use crate::{catalog, tickets};
+
+/// Puts the bundle together, and renews the device's lease.
+pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<StationBundle> {
+    let event_id = device.event_id;
+    let missing = |role| GateError::KeyMissing { role, event: event_id };
+    let event = catalog::event(tx, event_id).await?;
+    let policy = policies::current(gate, tx, event_id).await?;
+    let lease_s = policy.as_ref().map_or(12 * 3_600, |policy| policy.lease_s);
+    let certificate = devices::renew_lease(gate, tx, device, lease_s).await?;
+    let bytes = |certificate: &ticket_signer::Certificate| ByteBuf::from(certificate.to_bytes());
+    Ok(StationBundle {
+        organiser: gate.keys.organiser().ok_or_else(|| missing("issue"))?.to_owned(),
+        root: gate.keys.root().ok_or_else(|| missing("root"))?.to_bytes().into(),
+        certificates: gate.keys.certificates().map(bytes).collect(),
+        revocations: gate.keys.revocations().iter().map(|revocation| ByteBuf::from(revocation.to_bytes())).collect(),
+        device_certificate: ByteBuf::from(certificate.to_bytes()),
+        event: EventInfo {
+            id: event.id,
+            name: event.name,
+            venue: event.venue.name,
+            time_zone: event.venue.time_zone,
+            starts_at_ms: event.starts_at_ms,
+            ends_at_ms: event.ends_at_ms,
+        },
+        lane: device.lane_id,
+        policy: policy.map(|policy| ByteBuf::from(policy.bytes)),
+        time: signed_time(gate)?,
+        minimum_list_version: tickets::list_state(tx, event_id).await?.version,
+    })
+}
+
+/// The time of this moment, signed.
+pub(super) fn signed_time(gate: &Gate) -> Result<SignedTime> {
+    let key = gate.keys.signing_key(Role::Time).ok_or(GateError::KeyMissing { role: "time", event: 0 })?;
+    Ok(SignedTime::seal(gate.platform.clock.now_ms(), key)?)
+}

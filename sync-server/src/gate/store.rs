@@ -1,0 +1,443 @@
+//! The SQL of the gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gate_core::chain::ChainHead;
+use gate_core::conflict::Admission;
+use gate_core::decide::Outcome;
+use gate_core::merge::{CheckedRow, Incident, KnownRow};
+use gate_core::row::SignedRow;
+use ticket_signer::{DeviceId, LaneId, PublicKey, TicketId};
+
+use super::model::{Device, DeviceState};
+use crate::platform::store::{FromRow, Result, Row, Value, params};
+use crate::platform::{StoreError, Tx};
+
+/// Tickets looked up in one statement: lists are padded to this length, so that the statement is prepared once.
+const TICKETS_AT_ONCE: usize = 64;
+const MINUTE_MS: i64 = 60_000;
+
+fn shape(detail: impl std::fmt::Display) -> StoreError {
+    StoreError::Shape { detail: detail.to_string() }
+}
+
+// --- Enrolment and devices -------------------------------------------------------------------------------------------
+
+/// An enrolment code as it is kept.
+pub struct KeptEnrolment {
+    pub id: i64,
+    pub event_id: u32,
+    pub lane_id: u32,
+    pub expires_at_ms: i64,
+    /// The device that used it.
+    pub device: Option<DeviceId>,
+}
+
+pub async fn insert_enrolment(
+    tx: &mut Tx,
+    id: i64,
+    code_sha256: &[u8; 32],
+    (event_id, lane_id): (u32, u32),
+    by: &str,
+    expires_at_ms: i64,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO enrolments (id, code_sha256, event_id, lane_id, made_by, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+        params![id, code_sha256, event_id, lane_id, by, expires_at_ms],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn enrolment(tx: &mut Tx, code_sha256: &[u8; 32]) -> Result<Option<KeptEnrolment>> {
+    let found: Option<(i64, u32, u32, i64, Option<u64>)> = tx
+        .query_optional(
+            "SELECT id, event_id, lane_id, expires_at_ms, device_id FROM enrolments WHERE code_sha256 = $1 /*LOCK*/",
+            params![code_sha256],
+        )
+        .await?;
+    Ok(found.map(|(id, event_id, lane_id, expires_at_ms, device)| KeptEnrolment {
+        id,
+        event_id,
+        lane_id,
+        expires_at_ms,
+        device: device.map(DeviceId),
+    }))
+}
+
+pub async fn use_enrolment(tx: &mut Tx, id: i64, device: DeviceId) -> Result<()> {
+    tx.execute("UPDATE enrolments SET device_id = $2 WHERE id = $1", params![id, device.0]).await?;
+    Ok(())
+}
+
+pub async fn insert_device(tx: &mut Tx, device: &Device) -> Result<()> {
+    tx.execute(
+        "INSERT INTO devices (id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            device.id.0,
+            device.event_id,
+            device.lane_id,
+            &device.name,
+            &device.version,
+            device.key.to_bytes(),
+            device.state.as_str(),
+            device.enrolled_at_ms,
+            device.last_contact_ms
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+const DEVICE: &str = "SELECT id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms,
+                             list_version, list_sent_at_ms, lease_until_ms, certificate FROM devices";
+
+impl FromRow for Device {
+    fn from_row(row: Row) -> Result<Self> {
+        let state: String = row.get(6)?;
+        Ok(Device {
+            id: DeviceId(row.get(0)?),
+            event_id: row.get(1)?,
+            lane_id: row.get(2)?,
+            name: row.get(3)?,
+            version: row.get(4)?,
+            key: PublicKey::from_bytes(&row.get(5)?).map_err(shape)?,
+            state: DeviceState::parse(&state).ok_or_else(|| shape("an unknown state of a device"))?,
+            enrolled_at_ms: row.get(7)?,
+            last_contact_ms: row.get(8)?,
+            list_version: row.get(9)?,
+            list_sent_at_ms: row.get(10)?,
+            lease_until_ms: row.get(11)?,
+            certificate: row.get(12)?,
+        })
+    }
+}
+
+pub async fn device(tx: &mut Tx, id: DeviceId) -> Result<Option<Device>> {
+    tx.query_optional(&format!("{DEVICE} WHERE id = $1"), params![id.0]).await
+}
+
+pub async fn devices(tx: &mut Tx, event_id: u32) -> Result<Vec<Device>> {
+    tx.query(&format!("{DEVICE} WHERE event_id = $1 ORDER BY enrolled_at_ms, id"), params![event_id]).await
+}
+
+pub async fn set_device_state(tx: &mut Tx, id: DeviceId, state: DeviceState) -> Result<()> {
+    tx.execute("UPDATE devices SET state = $2 WHERE id = $1", params![id.0, state.as_str()]).await?;
+    Ok(())
+}
+
+pub async fn set_lease(tx: &mut Tx, id: DeviceId, certificate: &[u8], until_ms: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE devices SET certificate = $2, lease_until_ms = $3 WHERE id = $1",
+        params![id.0, certificate, until_ms],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn note_contact(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<()> {
+    tx.execute("UPDATE devices SET last_contact_ms = $2 WHERE id = $1", params![id.0, now_ms]).await?;
+    Ok(())
+}
+
+pub async fn note_list(tx: &mut Tx, id: DeviceId, version: u64, now_ms: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE devices SET list_version = $2, list_sent_at_ms = $3, last_contact_ms = $3 WHERE id = $1",
+        params![id.0, version, now_ms],
+    )
+    .await?;
+    Ok(())
+}
+
+// --- Policies --------------------------------------------------------------------------------------------------------
+
+/// Version, hash of what it says, and signed bytes.
+pub type KeptPolicy = (u64, [u8; 32], Vec<u8>);
+
+pub async fn newest_policy(tx: &mut Tx, event_id: u32) -> Result<Option<KeptPolicy>> {
+    tx.query_optional(
+        "SELECT version, content_sha256, bytes FROM signed_policies WHERE event_id = $1 ORDER BY version DESC LIMIT 1",
+        params![event_id],
+    )
+    .await
+}
+
+pub async fn insert_policy(tx: &mut Tx, event_id: u32, version: u64, content: &[u8; 32], bytes: &[u8]) -> Result<()> {
+    tx.execute(
+        "INSERT INTO signed_policies (event_id, version, content_sha256, bytes) VALUES ($1, $2, $3, $4)",
+        params![event_id, version, content, bytes],
+    )
+    .await?;
+    Ok(())
+}
+
+// --- Chains and rows -------------------------------------------------------------------------------------------------
+
+pub async fn chain_head(tx: &mut Tx, device: DeviceId, epoch: u64) -> Result<Option<ChainHead>> {
+    let found: Option<(u64, [u8; 32])> = tx
+        .query_optional(
+            "SELECT head_seq, head_hash FROM chains WHERE device_id = $1 AND epoch = $2 /*LOCK*/",
+            params![device.0, epoch],
+        )
+        .await?;
+    Ok(found.map(|(seq, hash)| ChainHead { epoch, seq, hash }))
+}
+
+pub async fn set_chain_head(tx: &mut Tx, device: DeviceId, head: ChainHead) -> Result<()> {
+    tx.execute(
+        "INSERT INTO chains (device_id, epoch, head_seq, head_hash) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (device_id, epoch) DO UPDATE SET head_seq = $3, head_hash = $4",
+        params![device.0, head.epoch, head.seq, head.hash],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The stored rows of a chain from `first` on.
+pub async fn known_rows(tx: &mut Tx, device: DeviceId, epoch: u64, first: u64) -> Result<BTreeMap<u64, KnownRow>> {
+    let rows: Vec<(u64, [u8; 32], [u8; 32])> = tx
+        .query(
+            "SELECT seq, hash, prev FROM scans WHERE device_id = $1 AND epoch = $2 AND seq >= $3",
+            params![device.0, epoch, first],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(seq, hash, prev)| (seq, KnownRow { hash, prev })).collect())
+}
+
+/// Stores rows; `true` beside a row keeps it apart.
+pub async fn insert_rows(tx: &mut Tx, rows: &[(CheckedRow, bool)]) -> Result<()> {
+    let Some((first, _)) = rows.first() else { return Ok(()) };
+    let event = first.body.event.0;
+    let (last,): (i64,) = tx
+        .query_one(
+            "INSERT INTO merge_counts (event_id, merged) VALUES ($1, $2)
+             ON CONFLICT (event_id) DO UPDATE SET merged = merge_counts.merged + $2 RETURNING merged",
+            params![event, rows.len() as u64],
+        )
+        .await?;
+    let before = last - rows.len() as i64;
+    let sets: Vec<Vec<Value>> = (before + 1..)
+        .zip(rows)
+        .map(|(merged, (row, apart))| {
+            let body = &row.body;
+            params![
+                body.device.0,
+                body.epoch,
+                body.seq,
+                event,
+                body.lane.0,
+                body.at_ms,
+                body.uncertainty_ms,
+                body.outcome,
+                &body.reason,
+                body.ticket.map(|ticket| ticket.0),
+                *apart,
+                row.hash,
+                body.prev,
+                &row.row.bytes,
+                row.row.signature,
+                merged
+            ]
+            .to_vec()
+        })
+        .collect();
+    tx.execute_each(
+        "INSERT INTO scans (device_id, epoch, seq, event_id, lane_id, at_ms, uncertainty_ms, outcome, reason, ticket_id,
+                            quarantined, hash, prev, bytes, signature, merged)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        &sets,
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn insert_incidents(tx: &mut Tx, incidents: &[(DeviceId, u32, Incident, i64)]) -> Result<()> {
+    let sets: Vec<Vec<Value>> = incidents
+        .iter()
+        .map(|(device, event, incident, now_ms)| {
+            params![device.0, incident.epoch, incident.seq, incident.kind.code(), *event, *now_ms].to_vec()
+        })
+        .collect();
+    tx.execute_each(
+        "INSERT INTO incidents (device_id, epoch, seq, kind, event_id, found_at_ms) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (device_id, epoch, seq, kind) DO NOTHING",
+        &sets,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Counts rows into their lanes' minutes.
+pub async fn count_minutes(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
+    let mut counts: BTreeMap<(u32, u32, i64, u8, &str), i64> = BTreeMap::new();
+    for row in rows {
+        let body = &row.body;
+        let minute_ms = body.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+        *counts.entry((body.event.0, body.lane.0, minute_ms, body.outcome, &body.reason)).or_default() += 1;
+    }
+    let sets: Vec<Vec<Value>> = counts
+        .into_iter()
+        .map(|((event, lane, minute_ms, outcome, reason), scans)| {
+            params![event, lane, minute_ms, outcome, reason, scans].to_vec()
+        })
+        .collect();
+    tx.execute_each(
+        "INSERT INTO lane_minutes (event_id, lane_id, minute_ms, outcome, reason, scans) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (event_id, lane_id, minute_ms, outcome, reason) DO UPDATE SET scans = lane_minutes.scans + $6",
+        &sets,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes the tickets among these rows that have more than one admission now.
+pub async fn note_repeated(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
+    let admitted: BTreeSet<(u32, TicketId)> =
+        rows.iter().filter_map(|row| Some((row.body.event.0, row.body.admission()?.0))).collect();
+    let admitted: Vec<(u32, TicketId)> = admitted.into_iter().collect();
+    let names: Vec<String> = (0..TICKETS_AT_ONCE).map(|at| format!("${}", at + 3)).collect();
+    let sql = format!(
+        "INSERT INTO repeated_tickets (event_id, ticket_id)
+         SELECT event_id, ticket_id FROM scans
+         WHERE event_id = $1 AND outcome = $2 AND quarantined = 0 AND ticket_id IN ({})
+         GROUP BY event_id, ticket_id HAVING COUNT(*) > 1
+         ON CONFLICT (event_id, ticket_id) DO NOTHING",
+        names.join(", ")
+    );
+    for part in admitted.chunks(TICKETS_AT_ONCE) {
+        let Some((event, first)) = part.first() else { continue };
+        let mut values = params![*event, Outcome::Admit.to_byte()].to_vec();
+        let padded = part.iter().map(|(_, ticket)| *ticket).chain(std::iter::repeat(*first));
+        values.extend(padded.take(TICKETS_AT_ONCE).map(|ticket| Value::from(ticket.0)));
+        tx.execute(&sql, &values).await?;
+    }
+    Ok(())
+}
+
+// --- What the pages and the feed read --------------------------------------------------------------------------------
+
+/// An admission for the feed: its place, its row, its device's certificate.
+pub struct FedAdmission {
+    pub merged: u64,
+    pub row: SignedRow,
+    pub certificate: Vec<u8>,
+}
+
+/// Admissions of other devices after the cursor, oldest first.
+pub async fn admissions_after(
+    tx: &mut Tx,
+    event_id: u32,
+    cursor: u64,
+    except: DeviceId,
+    limit: u32,
+) -> Result<Vec<FedAdmission>> {
+    type Columns = (u64, Vec<u8>, [u8; 64], Vec<u8>);
+    let rows: Vec<Columns> = tx
+        .query(
+            "SELECT scans.merged, scans.bytes, scans.signature, devices.certificate
+             FROM scans JOIN devices ON devices.id = scans.device_id
+             WHERE scans.event_id = $1 AND scans.merged > $2 AND scans.outcome = $3 AND scans.quarantined = 0
+               AND scans.device_id <> $4 AND devices.certificate IS NOT NULL
+             ORDER BY scans.merged LIMIT $5",
+            params![event_id, cursor, Outcome::Admit.to_byte(), except.0, limit],
+        )
+        .await?;
+    let fed = |(merged, bytes, signature, certificate)| FedAdmission {
+        merged,
+        row: SignedRow { bytes, signature },
+        certificate,
+    };
+    Ok(rows.into_iter().map(fed).collect())
+}
+
+/// One line of the lanes' minutes: lane, minute, outcome, reason, scans.
+pub type MinuteLine = (u32, i64, u8, String, i64);
+
+pub async fn minutes_since(tx: &mut Tx, event_id: u32, since_ms: i64) -> Result<Vec<MinuteLine>> {
+    tx.query(
+        "SELECT lane_id, minute_ms, outcome, reason, scans FROM lane_minutes WHERE event_id = $1 AND minute_ms >= $2",
+        params![event_id, since_ms],
+    )
+    .await
+}
+
+/// Scans of each lane by outcome, over all time.
+pub async fn lane_totals(tx: &mut Tx, event_id: u32) -> Result<Vec<(u32, u8, i64)>> {
+    tx.query(
+        "SELECT lane_id, outcome, SUM(scans) FROM lane_minutes WHERE event_id = $1 GROUP BY lane_id, outcome",
+        params![event_id],
+    )
+    .await
+}
+
+/// The newest head of each device's chains.
+pub async fn head_seqs(tx: &mut Tx, event_id: u32) -> Result<Vec<(u64, i64)>> {
+    tx.query(
+        "SELECT chains.device_id, MAX(chains.head_seq) FROM chains JOIN devices ON devices.id = chains.device_id
+         WHERE devices.event_id = $1 GROUP BY chains.device_id",
+        params![event_id],
+    )
+    .await
+}
+
+/// Every admission of the tickets that were admitted more than once: ticket, the row's bytes, admission.
+pub async fn repeated_admissions(tx: &mut Tx, event_id: u32) -> Result<Vec<(TicketId, Vec<u8>, Admission)>> {
+    type Columns = (u64, Vec<u8>, i64, u32, u64, u32, u64, u64);
+    let rows: Vec<Columns> = tx
+        .query(
+            "SELECT scans.ticket_id, scans.bytes, scans.at_ms, scans.uncertainty_ms, scans.device_id, scans.lane_id,
+                    scans.epoch, scans.seq
+             FROM repeated_tickets
+             JOIN scans ON scans.event_id = repeated_tickets.event_id AND scans.ticket_id = repeated_tickets.ticket_id
+             WHERE repeated_tickets.event_id = $1 AND scans.outcome = $2 AND scans.quarantined = 0",
+            params![event_id, Outcome::Admit.to_byte()],
+        )
+        .await?;
+    let read = |(ticket, bytes, at_ms, uncertainty_ms, device, lane, epoch, seq)| {
+        let admission = Admission { at_ms, uncertainty_ms, device: DeviceId(device), lane: LaneId(lane), epoch, seq };
+        (TicketId(ticket), bytes, admission)
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// An incident: device, sequence number, kind, time.
+pub type KeptIncident = (u64, u64, String, i64);
+
+pub async fn incidents(tx: &mut Tx, event_id: u32) -> Result<Vec<KeptIncident>> {
+    tx.query(
+        "SELECT device_id, seq, kind, found_at_ms FROM incidents WHERE event_id = $1 ORDER BY found_at_ms DESC LIMIT 100",
+        params![event_id],
+    )
+    .await
+}
+
+// --- Checks ----------------------------------------------------------------------------------------------------------
+
+/// Chains that do not have as many rows up to their head as it says: device, epoch, head, rows.
+pub async fn chain_gaps(tx: &mut Tx) -> Result<Vec<(DeviceId, u64, i64, i64)>> {
+    let rows: Vec<(u64, u64, i64, i64)> = tx
+        .query(
+            "SELECT chains.device_id, chains.epoch, chains.head_seq, COUNT(scans.seq)
+             FROM chains LEFT JOIN scans ON scans.device_id = chains.device_id AND scans.epoch = chains.epoch
+                                        AND scans.seq <= chains.head_seq
+             GROUP BY chains.device_id, chains.epoch, chains.head_seq HAVING COUNT(scans.seq) <> chains.head_seq",
+            params![],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(device, epoch, head, rows)| (DeviceId(device), epoch, head, rows)).collect())
+}
+
+/// Events whose minutes do not count their scans: event, minutes' sum, scans.
+pub async fn minute_gaps(tx: &mut Tx) -> Result<Vec<(u32, i64, i64)>> {
+    let said: Vec<(u32, i64)> =
+        tx.query("SELECT event_id, SUM(scans) FROM lane_minutes GROUP BY event_id", params![]).await?;
+    let counted: Vec<(u32, i64)> =
+        tx.query("SELECT event_id, COUNT(*) FROM scans WHERE quarantined = 0 GROUP BY event_id", params![]).await?;
+    let said: BTreeMap<u32, i64> = said.into_iter().collect();
+    let gap = |(event, counted): (u32, i64)| {
+        let said = said.get(&event).copied().unwrap_or(0);
+        (said != counted).then_some((event, said, counted))
+    };
+    Ok(counted.into_iter().filter_map(gap).collect())
+}
