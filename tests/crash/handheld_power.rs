@@ -229,7 +229,7 @@ fn run(world: &World, seed: u64, tally: &mut Tally) -> Result<()> {
 
 #[test]
 fn a_power_cut_loses_no_acknowledged_scan() -> Result<()> {
-    let world = World::new()?;
+    let world = World::new(NOW_S)?;
     let mut tally = Tally::default();
     for seed in 0..crate::scaled(120, 2_000) {
         run(&world, seed, &mut tally).with_context(|| format!("seed {seed}"))?;
@@ -242,7 +242,7 @@ fn a_power_cut_loses_no_acknowledged_scan() -> Result<()> {
 
 #[test]
 fn a_write_or_sync_that_fails_records_nothing_and_the_next_scan_is_recorded() -> Result<()> {
-    let world = World::new()?;
+    let world = World::new(NOW_S)?;
     let faults = [(Op::Write, Failure::Full), (Op::Write, Failure::Io), (Op::Sync, Failure::Io)];
     for (at, (op, failure)) in faults.iter().cycle().take(45).enumerate() {
         let (op, failure) = (*op, *failure);

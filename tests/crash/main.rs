@@ -3,6 +3,8 @@
 //! Power cuts happen to `turnstone-test-vfs`'s disk, since a killed process leaves its page cache behind; kills happen to
 //! real processes. All is seeded. `SOAK=1` runs the long form.
 
+mod disk_faults;
+mod handheld;
 mod handheld_power;
 mod server_power;
 mod world;

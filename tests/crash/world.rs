@@ -1,24 +1,30 @@
 //! An event, its keys and its tickets, fixed by seeds: what a handheld on a disk of its own needs to decide.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
+use gate_core::clock::Anchor;
 use gate_core::record::{Scan, Station};
 use gate_core::wire::v1::EventInfo;
 use gate_core::{ClockReading, LanePolicy, Partition, Policy, Reach, UnlistedPrinted};
-use scanner_app::shell::journal::{ConfirmedRecord, Journal, StationRecord};
+use scanner_app::shell::clock::Clock;
+use scanner_app::shell::journal::{ConfirmedRecord, Database, Journal, StationRecord, Use};
+use scanner_app::shell::keystore;
 use ticket_signer::certificate::CertificateFields;
 use ticket_signer::code::{self, ShortCode};
-use ticket_signer::list::TicketStatus;
+use ticket_signer::list::{ListLine, TicketStatus};
 use ticket_signer::presentation::Presentation;
 use ticket_signer::{
     Certificate, Challenge, ClassEntry, ClassId, Credential, CredentialFields, DeviceId, EventId, EventRange,
     HolderAlgorithm, HolderSecret, LaneId, ListManifest, ListedTicket, Rejection, Role, SecretKey, Serial, TicketId,
-    TimeStep, TrustStore, UntrustedCode, VerifyContext, verify,
+    TimeStep, TrustStore, UntrustedCode, VerifyContext, keyfile, verify,
 };
 
 pub const EVENT: EventId = EventId(7);
 pub const LANE: LaneId = LaneId(1);
 pub const CLASS: ClassId = ClassId(3);
-/// Unix seconds: the middle of the event.
+/// Unix seconds: the middle of the event, where a test has no clock.
 pub const NOW_S: i64 = 1_800_000_000;
 /// How many tickets the list names.
 pub const TICKETS: u64 = 30;
@@ -31,7 +37,10 @@ pub struct World {
     pub trust: TrustStore,
     pub policy: Policy,
     root: SecretKey,
-    certificate: Vec<u8>,
+    certificates: Vec<Vec<u8>>,
+    sealed_policy: Vec<u8>,
+    /// Unix seconds: the middle of the event.
+    now_s: i64,
 }
 
 fn serial(serial: u8) -> Result<Serial> {
@@ -45,20 +54,26 @@ fn holder(ticket: TicketId, serial: Serial) -> Result<HolderSecret> {
 }
 
 impl World {
-    pub fn new() -> Result<Self> {
+    /// An event whose middle is at `now_s`, unix seconds.
+    pub fn new(now_s: i64) -> Result<Self> {
         let root = SecretKey::from_bytes(&[1; 32]);
         let issuer = SecretKey::from_bytes(&[11; 32]);
-        let fields = CertificateFields {
-            role: Role::Issue,
-            key: issuer.public(),
-            organiser: "Organiser".to_owned(),
-            events: vec![EventRange { first: EVENT, last: EVENT }],
-            not_before_s: 0,
-            not_after_s: u32::MAX,
-        };
-        let certificate = Certificate::issue(fields, &root)?.to_bytes();
+        let policy_key = SecretKey::from_bytes(&[12; 32]);
         let mut trust = TrustStore::new(root.public(), "Organiser");
-        trust.add_certificate(&certificate)?;
+        let mut certificates = Vec::new();
+        for (role, key) in [(Role::Issue, &issuer), (Role::Policy, &policy_key)] {
+            let fields = CertificateFields {
+                role,
+                key: key.public(),
+                organiser: "Organiser".to_owned(),
+                events: vec![EventRange { first: EVENT, last: EVENT }],
+                not_before_s: 0,
+                not_after_s: u32::MAX,
+            };
+            let certificate = Certificate::issue(fields, &root)?.to_bytes();
+            trust.add_certificate(&certificate)?;
+            certificates.push(certificate);
+        }
         let lane = LanePolicy {
             lane: LANE.0,
             name: "Lane 1".to_owned(),
@@ -81,7 +96,9 @@ impl World {
             lanes: vec![lane],
         };
         let device_key = SecretKey::from_bytes(&[21; 32]);
-        Ok(World { device: DeviceId(0xD0), device_key, issuer, trust, policy, root, certificate })
+        let sealed_policy = policy.seal(&policy_key)?;
+        let device = DeviceId(0xD0);
+        Ok(World { device, device_key, issuer, trust, policy, root, certificates, sealed_policy, now_s })
     }
 
     /// The ticket at this place of the list.
@@ -110,34 +127,43 @@ impl World {
                 name: "Friday".to_owned(),
                 venue: "Pier".to_owned(),
                 time_zone: "Europe/Berlin".to_owned(),
-                starts_at_ms: (NOW_S - 3600) * 1000,
-                ends_at_ms: (NOW_S + 3600) * 1000,
+                starts_at_ms: (self.now_s - 3600) * 1000,
+                ends_at_ms: (self.now_s + 3600) * 1000,
             },
             lane: LANE,
             device_certificate: Vec::new(),
-            lease_until_ms: (NOW_S + 36_000) * 1000,
+            lease_until_ms: (self.now_s + 36_000) * 1000,
             minimum_list_version: 1,
-            policy: None,
-            certificates: vec![self.certificate.clone()],
+            policy: Some(self.sealed_policy.clone()),
+            certificates: self.certificates.clone(),
             revocations: Vec::new(),
         })?;
+        Ok(())
+    }
+
+    /// Makes a handheld's data folder: key, place, list and a clock that was told the time just now.
+    pub fn install(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let key = folder.join(keystore::FILE);
+        std::fs::write(&key, keyfile::write_secret(&self.device_key).as_bytes())?;
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+        let mut journal = Database::open(folder, None, 0xE90C)?.connect(Use::Background)?;
+        self.place(&mut journal)?;
+        self.list(&mut journal, 1)?;
+        let at = Clock::new(None).device();
+        journal.keep_anchor(&Anchor { signed_ms: at.system_ms, at, uncertainty_ms: 20 })?;
         Ok(())
     }
 
     /// Stages the list of this version and makes it live. Version 1 is the full list; each later one is a delta that revokes
     /// one ticket.
     pub fn list(&self, journal: &mut Journal, version: u64) -> Result<()> {
-        let entry = |at: u64, status| -> Result<ListedTicket> {
+        let entry = |at: u64, status| -> Result<ListLine> {
             let (ticket, first) = (self.ticket(at), serial(1)?);
-            Ok(ListedTicket {
-                ticket,
-                serial: first,
-                class: CLASS,
-                status,
-                holder: Some(holder(ticket, first)?.public()),
-            })
+            let holder = Some(holder(ticket, first)?.public());
+            Ok(ListLine::from(&ListedTicket { ticket, serial: first, class: CLASS, status, holder }))
         };
-        let tickets: Vec<ListedTicket> = match version {
+        let tickets: Vec<ListLine> = match version {
             1 => (0..TICKETS).map(|at| entry(at, TicketStatus::Active)).collect::<Result<_>>()?,
             _ => vec![entry(version, TicketStatus::Revoked)?],
         };
@@ -145,14 +171,14 @@ impl World {
             event: EVENT,
             version,
             base: version - 1,
-            issued_at_s: NOW_S as u32,
-            expires_at_s: (NOW_S + 7200) as u32,
+            issued_at_s: self.now_s as u32,
+            expires_at_s: (self.now_s + 7200) as u32,
             tickets: TICKETS as u32,
             classes: vec![ClassEntry {
                 class: CLASS,
                 name: "Standing".to_owned(),
-                valid_from_s: (NOW_S - 3600) as u32,
-                valid_until_s: (NOW_S + 3600) as u32,
+                valid_from_s: (self.now_s - 3600) as u32,
+                valid_until_s: (self.now_s + 3600) as u32,
                 admissions: 2,
                 flags: 0,
             }],
@@ -186,8 +212,8 @@ impl World {
             serial: shown,
             flags: 0,
             class: CLASS,
-            valid_from_s: (NOW_S - 3600) as u32,
-            valid_until_s: (NOW_S + 3600) as u32,
+            valid_from_s: (self.now_s - 3600) as u32,
+            valid_until_s: (self.now_s + 3600) as u32,
             holder: Some(holder(ticket, shown)?.public()),
         };
         let credential = Box::new(Credential::issue(fields, &self.issuer)?);

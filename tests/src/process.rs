@@ -109,6 +109,24 @@ impl Process {
         Ok((self.child.wait()?, rest))
     }
 
+    /// Lines that come within `time`; all of them, whether or not somebody waits for more.
+    pub fn lines_within(&mut self, time: Duration) -> Vec<String> {
+        let until = Instant::now() + time;
+        let mut lines = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            lines.push(line);
+        }
+        self.seen.extend(lines.iter().cloned());
+        lines
+    }
+
+    /// SIGKILL, and every line that it had written by then.
+    pub fn kill_and_read(mut self) -> Result<Vec<String>> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.lines.iter().collect())
+    }
+
     /// SIGKILL: no chance to write anything.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;

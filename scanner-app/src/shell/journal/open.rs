@@ -91,6 +91,7 @@ impl Database {
             Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs.as_str())?,
         };
         connection.busy_timeout(BUSY)?;
+        recognise(&connection)?;
         settle(&connection)?;
         Ok(connection)
     }
@@ -121,18 +122,23 @@ pub(super) fn pragma_text(connection: &Connection, pragma: &str) -> Result<Strin
     })
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
+/// Reads whose database this is, before anything is written to it: settings change another program's file. Returns the
+/// schema's version.
+fn recognise(connection: &Connection) -> Result<u32, JournalError> {
     let known = MIGRATIONS.len() as u32;
-    let tx = Transaction::new(connection, TransactionBehavior::Immediate)?;
-    let application: u32 = tx.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && !(empty && found == 0) {
         return Err(JournalError::Foreign);
     }
-    if found > known {
-        return Err(JournalError::Newer { found, known });
-    }
+    if found > known { Err(JournalError::Newer { found, known }) } else { Ok(found) }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
+    let known = MIGRATIONS.len() as u32;
+    let tx = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let found = recognise(&tx)?;
     for step in &MIGRATIONS[found as usize..] {
         tx.execute_batch(step)?;
     }

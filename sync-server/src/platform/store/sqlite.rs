@@ -86,6 +86,7 @@ fn open_connection(path: &Path, vfs: Option<&str>, access: Access) -> Result<Con
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
     };
     let connection = opened.map_err(|error| map_error(path, &error))?;
+    connection.busy_timeout(LOCK_WAIT).map_err(|error| map_error(path, &error))?;
     is_ours(path, &connection)?;
     configure(path, &connection, access)?;
     Ok(connection)
@@ -94,7 +95,6 @@ fn open_connection(path: &Path, vfs: Option<&str>, access: Access) -> Result<Con
 /// Sets what durability and integrity rest on, and reads it back: a build or a VFS that ignores a pragma says nothing.
 fn configure(path: &Path, connection: &Connection, access: Access) -> Result<()> {
     let map = |error: rusqlite::Error| map_error(path, &error);
-    connection.busy_timeout(LOCK_WAIT).map_err(map)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A file that is no database says so at the first statement that reads it.
     for (name, set, wanted) in [
