@@ -40,6 +40,33 @@ impl Site {
     }
 }
 
+/// The organiser that [`keys`] names.
+pub const ORGANISER: &str = "Organiser";
+
+/// A key of every role, certified by a test root for events 1 to 9.
+pub fn keys(directory: &std::path::Path) -> KeyRing {
+    use ticket_signer::certificate::{CertificateFields, EventRange};
+    use ticket_signer::{Certificate, EventId, Role, SecretKey, keyfile};
+    let root = SecretKey::from_bytes(&[1; 32]);
+    let directory = directory.join("keys");
+    crate::platform::keys::init(&directory, &Random::seeded(2)).unwrap();
+    std::fs::write(directory.join("root.pub"), keyfile::write_public(&root.public())).unwrap();
+    for role in Role::ALL {
+        let public = std::fs::read_to_string(directory.join(format!("{}.pub", role.name()))).unwrap();
+        let fields = CertificateFields {
+            role,
+            key: keyfile::read_public(&public).unwrap(),
+            organiser: ORGANISER.to_owned(),
+            events: vec![EventRange { first: EventId(1), last: EventId(9) }],
+            not_before_s: 0,
+            not_after_s: u32::MAX,
+        };
+        let certificate = Certificate::issue(fields, &root).unwrap();
+        std::fs::write(directory.join(format!("{}.cert", role.name())), certificate.to_bytes()).unwrap();
+    }
+    KeyRing::load(&directory).unwrap()
+}
+
 /// The whole server without its network.
 pub struct Server {
     pub site: Site,
@@ -60,6 +87,37 @@ impl Server {
         let parts =
             Parts { platform: platform.clone(), accounts: Accounts::new(platform), keys: Arc::new(keys), links };
         Self { site, router: api::router(&parts), api_key }
+    }
+
+    /// With keys of every role, and event 1 with two lanes, the classes 1 and 2 (one admission), and the policy `open`.
+    pub async fn with_event() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Self::with_keys(keys(directory.path())).await;
+        let (from, until) = (NOW_MS - 3_600_000, NOW_MS + 3_600_000);
+        let made = [
+            ("POST", "venues", serde_json::json!({ "name": "Pier", "time_zone": "Europe/Berlin" })),
+            (
+                "POST",
+                "events",
+                serde_json::json!({ "id": 1, "venue_id": 1, "name": "Night", "starts_at_ms": from, "ends_at_ms": until }),
+            ),
+            ("POST", "events/1/entrances", serde_json::json!({ "name": "North" })),
+            ("POST", "events/1/lanes", serde_json::json!({ "entrance_id": 1, "name": "Lane 1" })),
+            ("POST", "events/1/lanes", serde_json::json!({ "entrance_id": 1, "name": "Lane 2" })),
+            ("POST", "events/1/classes", class(1, from, until)),
+            ("POST", "events/1/classes", class(2, from, until)),
+            (
+                "PUT",
+                "events/1/policy",
+                serde_json::json!({ "partition": "open", "printed_classes": [1], "lanes": [
+                    { "lane_id": 1, "classes": [] }, { "lane_id": 2, "classes": [] }] }),
+            ),
+        ];
+        for (method, path, body) in made {
+            let (status, answer) = server.call(method, &format!("/api/v1/{path}"), body).await;
+            assert!(status.is_success(), "{path}: {answer}");
+        }
+        server
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response {
@@ -97,4 +155,11 @@ pub async fn json_of(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })
+}
+
+fn class(id: u16, from: i64, until: i64) -> Value {
+    let name = format!("Class {id}");
+    serde_json::json!({
+        "id": id, "name": name, "valid_from_ms": from, "valid_until_ms": until, "admissions": 1, "flags": 0,
+    })
 }

@@ -1,1 +1,329 @@
+//! The gate through the router, on a real database, with a handheld's key.
 
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use gate_core::chain::row_hash;
+use gate_core::row::{RowBody, SignedRow};
+use gate_core::wire::v1::{
+    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, ListAnswer, ScanAnswer, ScanUpload, StationBundle,
+};
+use gate_core::wire::{from_cbor, to_cbor};
+use gate_core::{Policy, pack, request};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use ticket_signer::list::ListLine;
+use ticket_signer::{
+    DeviceCertificate, DeviceId, EventId, LaneId, ListManifest, PublicKey, Purpose, SecretKey, TicketId, TrustStore,
+    envelope,
+};
+
+use crate::testing::{NOW_MS, ORGANISER, Server, json_of};
+
+const EVENT: EventId = EventId(1);
+const EPOCH: u64 = 77;
+
+/// A handheld without a screen.
+struct Handheld {
+    key: SecretKey,
+    id: DeviceId,
+    rows: Vec<SignedRow>,
+}
+
+async fn office(server: &Server, cookie: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("cookie", cookie)
+        .header("content-type", "application/json")
+        .header("idempotency-key", server.site.platform.random.token(""))
+        .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
+        .unwrap();
+    json_of(server.send(request).await).await
+}
+
+async fn enrolment_code(server: &Server, cookie: &str, lane: u32) -> EnrolmentCode {
+    let (status, made) =
+        office(server, cookie, "POST", "/api/v1/events/1/enrolments", json!({ "lane_id": lane })).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    EnrolmentCode::parse(made["qr_text"].as_str().unwrap()).unwrap()
+}
+
+async fn post_cbor(server: &Server, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+    let response = server.send(Request::post(path).body(Body::from(body)).unwrap()).await;
+    let status = response.status();
+    (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+async fn enrol(server: &Server, code: &EnrolmentCode, which: u8) -> (StatusCode, Vec<u8>) {
+    let key = SecretKey::from_bytes(&[which; 32]);
+    let request = EnrolRequest::new(code.one_time, &key, format!("H{which}"), "0.1.0".to_owned());
+    post_cbor(server, "/gate/v1/enrol", to_cbor(&request).unwrap()).await
+}
+
+impl Handheld {
+    async fn confirmed(server: &Server, cookie: &str, which: u8, lane: u32) -> Self {
+        let code = enrolment_code(server, cookie, lane).await;
+        let (status, body) = enrol(server, &code, which).await;
+        assert_eq!(status, StatusCode::OK);
+        let answer: EnrolAnswer = from_cbor(&body).unwrap();
+        let key = SecretKey::from_bytes(&[which; 32]);
+        let id = DeviceId(answer.device);
+        let confirm = json!({ "fingerprint": key.public().spoken_fingerprint() });
+        let (status, answer) = office(server, cookie, "POST", &format!("/api/v1/devices/{id}/confirm"), confirm).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        Handheld { key, id, rows: Vec::new() }
+    }
+
+    async fn ask(&self, server: &Server, method: &str, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+        let header = request::sign(&self.key, self.id, method, path, NOW_MS, &body);
+        let request =
+            Request::builder().method(method).uri(path).header(request::HEADER, header).body(Body::from(body)).unwrap();
+        let response = server.send(request).await;
+        let status = response.status();
+        (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    async fn bundle(&self, server: &Server) -> StationBundle {
+        let (status, body) = self.ask(server, "GET", "/gate/v1/events/1/bundle", Vec::new()).await;
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+        from_cbor(&body).unwrap()
+    }
+
+    async fn push(&self, server: &Server, rows: &[SignedRow]) -> (StatusCode, ScanAnswer) {
+        let upload = ScanUpload { event: 1, rows: rows.iter().cloned().map(Into::into).collect() };
+        let (status, body) = self.ask(server, "POST", "/gate/v1/scans", to_cbor(&upload).unwrap()).await;
+        (status, from_cbor(&body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&body))))
+    }
+
+    /// One more row in the chain: an admission of `ticket` at `at_ms`.
+    fn admit(&mut self, lane: u32, ticket: u64, at_ms: i64) {
+        let prev = self.rows.last().map_or([0; 32], |row| row_hash(&row.bytes));
+        let body = RowBody {
+            format: RowBody::FORMAT,
+            device: self.id,
+            epoch: EPOCH,
+            seq: self.rows.len() as u64 + 1,
+            prev,
+            event: EVENT,
+            lane: LaneId(lane),
+            at_ms,
+            uncertainty_ms: 5,
+            offset_ms: 0,
+            code: Some("T1S".to_owned()),
+            code_hash: [0; 32],
+            code_length: 3,
+            outcome: 1,
+            reason: "admitted".to_owned(),
+            detail: None,
+            ticket: Some(TicketId(ticket)),
+            serial: ticket_signer::Serial::new(2),
+            class: Some(ticket_signer::ClassId(1)),
+            marks: 0,
+            list_version: 1,
+            policy_version: 1,
+        };
+        self.rows.push(body.sign(&self.key));
+    }
+}
+
+fn trust(bundle: &StationBundle) -> TrustStore {
+    let mut trust = TrustStore::new(PublicKey::from_bytes(&bundle.root).unwrap(), ORGANISER);
+    for certificate in &bundle.certificates {
+        trust.add_certificate(certificate).unwrap();
+    }
+    trust
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handheld_enrols_once_and_gets_what_it_can_check() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let code = enrolment_code(&server, &cookie, 1).await;
+    let (status, first) = enrol(&server, &code, 5).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(enrol(&server, &code, 5).await, (StatusCode::OK, first.clone()), "a lost reply is had again");
+    assert_eq!(enrol(&server, &code, 6).await.0, StatusCode::GONE, "the code is used");
+    let answer: EnrolAnswer = from_cbor(&first).unwrap();
+    let handheld = Handheld { key: SecretKey::from_bytes(&[5; 32]), id: DeviceId(answer.device), rows: Vec::new() };
+    let (_, status) = handheld.ask(&server, "GET", "/gate/v1/enrolment", Vec::new()).await;
+    assert_eq!(from_cbor::<EnrolmentStatus>(&status).unwrap(), EnrolmentStatus::Pending);
+    assert_eq!(handheld.ask(&server, "GET", "/gate/v1/events/1/bundle", Vec::new()).await.0, StatusCode::FORBIDDEN);
+    let path = format!("/api/v1/devices/{}/confirm", handheld.id);
+    let wrong = json!({ "fingerprint": "0000-0000-0000-0000" });
+    assert_eq!(office(&server, &cookie, "POST", &path, wrong).await.0, StatusCode::CONFLICT);
+    let right = json!({ "fingerprint": handheld.key.public().spoken_fingerprint() });
+    assert_eq!(office(&server, &cookie, "POST", &path, right).await.0, StatusCode::OK);
+    let bundle = handheld.bundle(&server).await;
+    let trust = trust(&bundle);
+    assert_eq!(trust.root().fingerprint(), code.root_fingerprint);
+    let certificate = DeviceCertificate::from_bytes(&bundle.device_certificate).unwrap();
+    trust.device(&certificate).unwrap();
+    assert_eq!(i64::from(certificate.fields().not_after_s) * 1_000, NOW_MS + 12 * 3_600_000);
+    assert_eq!(bundle.time.open(&trust, EVENT), Ok(NOW_MS));
+    let policy = Policy::open(bundle.policy.as_ref().unwrap(), &trust, EVENT, NOW_MS / 1_000, 0).unwrap();
+    assert_eq!((policy.version, policy.lanes.len(), policy.printed_classes), (1, 2, vec![1]));
+    assert_eq!(handheld.bundle(&server).await.policy, bundle.policy, "the same policy is not signed again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_code_runs_out() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let code = enrolment_code(&server, &cookie, 1).await;
+    server.site.platform.clock.advance_ms(super::devices::CODE_LIFE_MS);
+    assert_eq!(enrol(&server, &code, 5).await.0, StatusCode::GONE);
+    let unknown = EnrolmentCode { one_time: [9; 16], ..code };
+    assert_eq!(enrol(&server, &unknown, 5).await.0, StatusCode::FORBIDDEN);
+}
+
+/// Fetches the list from `cursor`, checks everything, and returns manifest and lines.
+async fn fetch_list(
+    server: &Server,
+    handheld: &Handheld,
+    trust: &TrustStore,
+    cursor: u64,
+) -> (ListManifest, Vec<ListLine>) {
+    let path = format!("/gate/v1/events/1/list?cursor={cursor}");
+    let (status, body) = handheld.ask(server, "GET", &path, Vec::new()).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    let ListAnswer::Manifest(signed) = from_cbor(&body).unwrap() else { panic!("up to date") };
+    let payload = envelope::open(Purpose::List, &signed, trust, EVENT, NOW_MS / 1_000).unwrap();
+    let manifest = ListManifest::from_bytes(payload).unwrap();
+    let mut lines = Vec::new();
+    for named in &manifest.chunks {
+        let hash: String = named.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (status, bytes) =
+            handheld.ask(server, "GET", &format!("/gate/v1/events/1/chunks/{hash}"), Vec::new()).await;
+        assert_eq!(status, StatusCode::OK);
+        lines.extend(pack::open(named, &bytes).unwrap());
+    }
+    (manifest, lines)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_full_at_first_then_a_delta_then_a_renewal() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let trust = trust(&handheld.bundle(&server).await);
+    let (empty, lines) = fetch_list(&server, &handheld, &trust, 0).await;
+    assert_eq!((empty.version, empty.tickets, empty.classes.len(), lines.len()), (1, 0, 2, 0));
+    let tickets = json!({ "tickets": vec![json!({ "class": 1 }); 30] });
+    let (_, issued) = server.call("POST", "/api/v1/events/1/tickets:batch", tickets).await;
+    let (full, lines) = fetch_list(&server, &handheld, &trust, 0).await;
+    assert_eq!((full.version, full.base, full.tickets, lines.len()), (2, 0, 30, 30));
+    let revoke = format!("/api/v1/tickets/{}/revoke", issued["tickets"][4]["ticket_id"].as_str().unwrap());
+    server.call("POST", &revoke, json!({})).await;
+    let (delta, lines) = fetch_list(&server, &handheld, &trust, 2).await;
+    assert_eq!((delta.version, delta.base, delta.tickets, lines.len()), (3, 2, 30, 1));
+    assert_eq!(lines[0].status, ticket_signer::TicketStatus::Revoked);
+    assert_eq!(lines[0].ticket.to_string(), issued["tickets"][4]["ticket_id"].as_str().unwrap());
+    let (_, body) = handheld.ask(&server, "GET", "/gate/v1/events/1/list?cursor=3", Vec::new()).await;
+    assert_eq!(from_cbor::<ListAnswer>(&body).unwrap(), ListAnswer::UpToDate);
+    server.site.platform.clock.advance_ms(3_600_000);
+    let (renewal, lines) = fetch_list(&server, &handheld, &trust, 3).await;
+    assert_eq!((renewal.version, renewal.tickets, lines.len()), (3, 30, 0));
+    assert!(renewal.expires_at_s > delta.expires_at_s);
+    let (status, _) = handheld.ask(&server, "GET", "/gate/v1/events/1/list?cursor=99", Vec::new()).await;
+    assert_eq!(status, StatusCode::CONFLICT, "a list from the future");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_stored_once_in_any_order_and_a_receipt_covers_them() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let trust = trust(&handheld.bundle(&server).await);
+    for ticket in 1..=6 {
+        handheld.admit(1, ticket, NOW_MS + ticket as i64);
+    }
+    let rows = handheld.rows.clone();
+    let (status, answer) = handheld.push(&server, &rows[3..]).await;
+    assert_eq!((status, answer.stored, answer.duplicates), (StatusCode::OK, 3, 0));
+    let receipt = answer.receipts[0].open(&trust, EVENT, NOW_MS / 1_000).unwrap();
+    assert_eq!(receipt.seq, 0, "the first rows are missing");
+    let (_, answer) = handheld.push(&server, &rows[..4]).await;
+    assert_eq!((answer.stored, answer.duplicates), (3, 1));
+    let receipt = answer.receipts[0].open(&trust, EVENT, NOW_MS / 1_000).unwrap();
+    assert_eq!((receipt.seq, receipt.hash.into_array()), (6, row_hash(&rows[5].bytes)));
+    let (_, again) = handheld.push(&server, &rows).await;
+    assert_eq!((again.stored, again.duplicates, again.incidents.len()), (0, 6, 0));
+    let mut forked = Handheld { key: SecretKey::from_bytes(&[5; 32]), id: handheld.id, rows: rows[..1].to_vec() };
+    forked.admit(1, 999, NOW_MS);
+    let (status, answer) = handheld.push(&server, &forked.rows[1..]).await;
+    assert_eq!((status, answer.stored, answer.incidents[0].code.as_str()), (StatusCode::OK, 0, "fork"));
+    let mut tx = server.site.platform.store.read().await.unwrap();
+    assert_eq!(super::check(&mut tx).await.unwrap(), Vec::<String>::new());
+    let (kept,): (i64,) = tx.query_one("SELECT COUNT(*) FROM scans", &[]).await.unwrap();
+    assert_eq!(kept, 6);
+    assert_eq!(super::store::incidents(&mut tx, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_admitted_at_two_lanes_is_a_conflict_and_reaches_the_feed() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut one = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let mut two = Handheld::confirmed(&server, &cookie, 6, 2).await;
+    one.bundle(&server).await;
+    two.bundle(&server).await;
+    one.admit(1, 42, NOW_MS + 1_000);
+    one.admit(1, 43, NOW_MS + 2_000);
+    two.admit(2, 42, NOW_MS + 500);
+    one.push(&server, &one.rows).await;
+    two.push(&server, &two.rows).await;
+    let (status, answer) = office(&server, &cookie, "GET", "/api/v1/events/1/conflicts", Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    let conflicts = answer["conflicts"].as_array().unwrap();
+    assert_eq!((conflicts.len(), &conflicts[0]["ticket_id"]), (1, &json!("000000000000002a")));
+    let lanes: Vec<&Value> =
+        conflicts[0]["admissions"].as_array().unwrap().iter().map(|admission| &admission["lane"]).collect();
+    assert_eq!(lanes, [&json!("Lane 2"), &json!("Lane 1")], "oldest first");
+    let mut tx = server.site.platform.store.read().await.unwrap();
+    let fed = super::store::admissions_after(&mut tx, 1, 0, two.id, 10).await.unwrap();
+    assert_eq!(fed.iter().map(|fed| fed.row.clone()).collect::<Vec<_>>(), one.rows, "what others did, not one's own");
+    assert_eq!(super::store::admissions_after(&mut tx, 1, fed[0].merged, two.id, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_devices_rows_are_kept_and_count_for_nothing() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    handheld.bundle(&server).await;
+    let revoke = format!("/api/v1/devices/{}/revoke", handheld.id);
+    assert_eq!(office(&server, &cookie, "POST", &revoke, json!({})).await.0, StatusCode::OK);
+    handheld.admit(1, 42, NOW_MS);
+    handheld.admit(1, 42, NOW_MS + 1);
+    let (status, answer) = handheld.push(&server, &handheld.rows).await;
+    assert_eq!((status, answer.quarantined, answer.stored), (StatusCode::ACCEPTED, true, 2));
+    let (_, conflicts) = office(&server, &cookie, "GET", "/api/v1/events/1/conflicts", Value::Null).await;
+    assert_eq!(conflicts["conflicts"], json!([]));
+    assert_eq!(handheld.ask(&server, "GET", "/gate/v1/events/1/bundle", Vec::new()).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_not_the_devices_or_not_readable_change_nothing() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    handheld.admit(1, 42, NOW_MS);
+    let upload = ScanUpload { event: 1, rows: handheld.rows.iter().cloned().map(Into::into).collect() };
+    let body = to_cbor(&upload).unwrap();
+    let forger = Handheld { key: SecretKey::from_bytes(&[66; 32]), id: handheld.id, rows: Vec::new() };
+    assert_eq!(forger.ask(&server, "POST", "/gate/v1/scans", body.clone()).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(post_cbor(&server, "/gate/v1/scans", body.clone()).await.0, StatusCode::UNAUTHORIZED, "no signature");
+    let cut = body[..body.len() / 2].to_vec();
+    assert_eq!(handheld.ask(&server, "POST", "/gate/v1/scans", cut).await.0, StatusCode::BAD_REQUEST);
+    let many = ScanUpload { event: 1, rows: vec![upload.rows[0].clone(); ScanUpload::MAX_ROWS + 1] };
+    let (status, _) = handheld.ask(&server, "POST", "/gate/v1/scans", to_cbor(&many).unwrap()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let elsewhere = ScanUpload { event: 2, ..upload };
+    let (status, _) = handheld.ask(&server, "POST", "/gate/v1/scans", to_cbor(&elsewhere).unwrap()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let nobody = office(&server, "", "GET", "/api/v1/events/1/devices", Value::Null).await;
+    assert_eq!(nobody.0, StatusCode::UNAUTHORIZED);
+    let mut tx = server.site.platform.store.read().await.unwrap();
+    let (kept,): (i64,) = tx.query_one("SELECT COUNT(*) FROM scans", &[]).await.unwrap();
+    assert_eq!(kept, 0);
+}
