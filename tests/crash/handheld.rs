@@ -103,6 +103,22 @@ impl Handheld {
         Ok(())
     }
 
+    /// Whether it dies by itself, now or within `time`.
+    pub fn ends_within(&mut self, time: Duration) -> Result<bool> {
+        let until = Instant::now() + time;
+        let id = self.process()?.id();
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+            if status.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')) {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            self.listen(Duration::from_millis(5));
+        }
+    }
+
     /// How many threads it has.
     pub fn threads(&mut self) -> Result<usize> {
         Ok(std::fs::read_dir(format!("/proc/{}/task", self.process()?.id()))?.count())

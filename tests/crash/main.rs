@@ -6,6 +6,7 @@
 mod disk_faults;
 mod handheld;
 mod handheld_power;
+mod kills;
 mod server_power;
 mod world;
 
