@@ -10,4 +10,8 @@ pub mod journal;
 pub mod keystore;
 pub mod output;
 pub mod places;
+#[cfg(feature = "window")]
+pub mod slint;
+#[cfg(feature = "sound")]
+pub mod sound;
 pub mod sync;
