@@ -22,7 +22,7 @@ pub fn find(xvfb: &Path) -> Result<Display> {
     if !headless && std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty()) {
         return Ok(Display::Desktop);
     }
-    if !xvfb.exists() {
+    if !xvfb.metadata().is_ok_and(|file| file.is_file()) {
         println!(
             "(No display and no Xvfb: the handhelds run without their windows, and no pictures of them are made.)"
         );

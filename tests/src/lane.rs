@@ -39,6 +39,10 @@ impl Lane {
 
     /// Starts the handheld; `environment` is for crash points.
     pub fn start(&mut self, environment: &[(&str, &str)]) -> Result<()> {
+        // The player begins with the oldest file of its folder, and what was shown before is not shown again.
+        let frames = self.folder.join("frames");
+        std::fs::remove_dir_all(&frames)?;
+        std::fs::create_dir_all(&frames)?;
         let mut command = program("scanner-app")?;
         command.arg("--data").arg(self.data()).args(["--name", &self.name]);
         command.arg("--source").arg(format!("frames:{}", self.folder.join("frames").display()));
