@@ -110,7 +110,7 @@ impl Section {
 
     pub fn print(&self) {
         println!("\n{}", self.title);
-        println!("  {:<58} {:>7} {:>10} {:>10} {:>10}  goal", "", "n", "p50", "p99", "worst");
+        println!("  {:<66} {:>7} {:>10} {:>10} {:>10}  goal", "", "n", "p50", "p99", "worst");
         for line in &self.lines {
             println!("  {}", line.text());
         }
@@ -150,7 +150,7 @@ impl Line {
                 let shown = |percent| format!("{:.digits$}", unit.of(percentile(&sorted, percent)));
                 let goal = goal.map(|goal| format!("p99 <= {} {}  ", unit.of(goal), unit.name())).unwrap_or_default();
                 let (p50, p99, worst) = (shown(50), shown(99), shown(100));
-                format!("{name:<58} {:>7} {p50:>10} {p99:>10} {worst:>10}  {goal}{}", sorted.len(), self.verdict())
+                format!("{name:<66} {:>7} {p50:>10} {p99:>10} {worst:>10}  {goal}{}", sorted.len(), self.verdict())
             }
             Content::Figure { value, unit, goal } => {
                 let shown = |value: f64| {
@@ -159,7 +159,7 @@ impl Line {
                 let name =
                     format!("{}{}", self.name, if unit.is_empty() { String::new() } else { format!(" ({unit})") });
                 let goal = goal.map(|goal| format!("<= {} {unit}  ", grouped(goal))).unwrap_or_default();
-                format!("{name:<58} {:>40}  {goal}{}", shown(*value), self.verdict())
+                format!("{name:<66} {:>40}  {goal}{}", shown(*value), self.verdict())
             }
         }
     }
