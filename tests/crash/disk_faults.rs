@@ -5,11 +5,14 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use turnstone_tests::guest::now_s;
+use turnstone_tests::office::Office;
 use turnstone_tests::process::program;
 use turnstone_tests::server::{Server, run};
+use turnstone_tests::site::{EVENT, Site};
 
 use crate::handheld::Handheld;
 use crate::world::World;
@@ -86,9 +89,6 @@ fn on_a_full_disk_nobody_is_admitted_nothing_is_lost_and_space_mends_it() -> Res
         let said = handheld.scan(&world.short(world.ticket(ticket), now_s())?)?;
         ensure!(said["event"] == "cannot_record", "admitted without a record: {said}");
     }
-    let threads = handheld.threads()?;
-    handheld.listen(std::time::Duration::from_secs(3));
-    ensure!(handheld.threads()? <= threads, "threads pile up while the disk is full");
     // A restart does not help, and says so or goes on saying so.
     handheld.kill()?;
     let output = refused_start(&handheld)?;
@@ -117,6 +117,39 @@ fn on_a_full_disk_nobody_is_admitted_nothing_is_lost_and_space_mends_it() -> Res
     let rows = handheld.check_verdicts()?;
     let admitted = rows.iter().filter(|row| row["outcome"] == "admit").count();
     ensure!(admitted == 5, "five guests were let in, and {admitted} rows say so");
+    Ok(())
+}
+
+#[test]
+fn a_receipt_that_cannot_be_kept_is_asked_for_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let Some(disk) = SmallDisk::mount(&folder.path().join("disk"))? else { return Ok(()) };
+    let site = Site::open(folder.path())?;
+    let mut office = Office::log_in(&site.server, EVENT.0)?;
+    let mut handheld = Handheld::new(&folder.path().join("disk/data"), &folder.path().join("handheld.log"));
+    handheld.enrol(&site, &mut office, 0)?;
+    if !handheld.lines.iter().any(|line| line["state"] == "server") {
+        handheld.wait_for("the server's word", |line| (line["state"] == "server").then_some(()))?;
+    }
+    site.relay.cut();
+    let mut menu = 0;
+    let mut scan = |handheld: &mut Handheld| {
+        menu += 1;
+        handheld.scan(&format!("https://example.com/menu/{menu}"))
+    };
+    scan(&mut handheld)?;
+    let threads = handheld.threads()?;
+    disk.fill()?;
+    while scan(&mut handheld)?["event"] != "cannot_record" {}
+    site.relay.restore();
+    // Each failure to keep a receipt begins the talk anew.
+    handheld.listen(Duration::from_secs(6));
+    ensure!(handheld.threads()? <= threads + 1, "threads pile up: {} after {threads}", handheld.threads()?);
+    disk.free()?;
+    let (rows, _) = handheld.journal()?;
+    handheld.wait_for("the receipt", |line| (line["seq"] == rows.len() && line["event"] == "receipt").then_some(()))?;
+    handheld.kill()?;
+    handheld.check_verdicts()?;
     Ok(())
 }
 

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+use turnstone_tests::office::Office;
 use turnstone_tests::process::{PATIENCE, Process, program};
 use turnstone_tests::server::run;
+use turnstone_tests::site::{LANES, Site};
 
 /// A handheld's data folder, and its process while it runs.
 pub struct Handheld {
@@ -39,6 +41,18 @@ impl Handheld {
         }
         let log = File::options().create(true).append(true).open(&self.log)?;
         self.process = Some(Process::start("handheld", command, Stdio::from(log))?);
+        Ok(())
+    }
+
+    /// Starts it and enrols it for lane `at` (0 or 1). Returns once it has a list.
+    pub fn enrol(&mut self, site: &Site, office: &mut Office, at: usize) -> Result<()> {
+        self.start(None)?;
+        self.event("enrol_wanted")?;
+        let code = office.enrolment(site.lane_ids[at], LANES[at], Path::new("unused.png"))?;
+        self.type_code(&code);
+        let pending = self.event("enrol_pending")?;
+        office.confirm(pending["fingerprint"].as_str().context("the handheld shows no fingerprint")?)?;
+        self.event("ready")?;
         Ok(())
     }
 

@@ -43,13 +43,7 @@ impl Lane {
         let folder = site.folder.join(format!("wedge-{at}"));
         std::fs::create_dir_all(&folder)?;
         let mut handheld = Handheld::new(&folder.join("data"), &folder.join("handheld.log"));
-        handheld.start(None)?;
-        handheld.event("enrol_wanted")?;
-        let code = office.enrolment(site.lane_ids[at], LANES[at], Path::new("unused.png"))?;
-        handheld.type_code(&code);
-        let pending = handheld.event("enrol_pending")?;
-        office.confirm(pending["fingerprint"].as_str().context("no fingerprint")?)?;
-        handheld.event("ready")?;
+        handheld.enrol(site, office, at)?;
         let read = handheld.lines.len();
         Ok(Lane { handheld, pending: VecDeque::new(), read, fresh: BTreeSet::new(), typed: BTreeMap::new() })
     }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use gate_core::wire::v1::{EnrolmentCode, StationBundle};
 use ticket_signer::{EnvelopeError, SecretKey};
 
@@ -111,7 +111,8 @@ impl Handle {
     }
 
     pub fn order(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
+        // Disconnected: the threads do not run yet.
+        if let Err(TrySendError::Full(_)) = self.orders.try_send(order) {
             tracing::warn!("the sync thread is behind; it looks at everything when it comes to it");
         }
     }
@@ -147,7 +148,8 @@ pub fn start(settings: Settings, outlet: Outlet) -> Result<Handle, SyncError> {
     let (orders, inbox) = bounded(ORDERS_MAX);
     let journal = settings.database.connect(Use::Background)?;
     let handle = Handle { orders };
-    let mut this = Talk { settings, journal, outlet, inbox, orders: handle.clone(), backoff: Backoff::default() };
+    let mut this =
+        Talk { settings, journal, outlet, inbox, orders: handle.clone(), backoff: Backoff::default(), feed: None };
     let spawned = std::thread::Builder::new().name("sync".to_owned()).spawn(move || this.run());
     spawned.map_err(|error| JournalError::Io(format!("no thread could be started: {error}")))?;
     Ok(handle)
@@ -160,6 +162,8 @@ struct Talk {
     inbox: Receiver<Order>,
     orders: Handle,
     backoff: Backoff,
+    /// What the feed's thread sees, once it runs.
+    feed: Option<Shared>,
 }
 
 /// The station as the feed's thread sees it: replaced whole when a bundle brings another.
@@ -210,22 +214,38 @@ impl Talk {
         self.settings.server.as_deref().unwrap_or(server)
     }
 
-    /// The working life: plan, do, and again. Returns only when the database fails.
-    fn work(&mut self, record: &StationRecord, station: Arc<Station>) -> Result<(), SyncError> {
-        let key = Arc::new(keystore::read_or_make(&self.settings.folder)?);
-        let server = self.client(record, &key)?;
-        let event = station.event_id();
+    /// Starts the feed's thread, once: this life may begin anew after a failure of the database, and the feed goes on.
+    fn listen(
+        &mut self,
+        record: &StationRecord,
+        station: Arc<Station>,
+        key: &Arc<SecretKey>,
+    ) -> Result<Shared, SyncError> {
+        if let Some(shared) = &self.feed {
+            *shared.lock().unwrap_or_else(PoisonError::into_inner) = station;
+            return Ok(Arc::clone(shared));
+        }
         let shared: Shared = Arc::new(Mutex::new(station));
         let feed = feed::Feed {
             base: self.address(&record.server).to_owned(),
             pin: record.tls_pin,
-            signer: Signer { device: record.device, key: Arc::clone(&key) },
+            signer: Signer { device: record.device, key: Arc::clone(key) },
             station: Arc::clone(&shared),
             orders: self.orders.clone(),
             outlet: self.outlet.clone(),
             clock: self.settings.clock.clone(),
         };
         feed.start(self.settings.database.connect(Use::Background)?)?;
+        self.feed = Some(Arc::clone(&shared));
+        Ok(shared)
+    }
+
+    /// The working life: plan, do, and again. Returns only when the database fails.
+    fn work(&mut self, record: &StationRecord, station: Arc<Station>) -> Result<(), SyncError> {
+        let key = Arc::new(keystore::read_or_make(&self.settings.folder)?);
+        let server = self.client(record, &key)?;
+        let event = station.event_id();
+        let shared = self.listen(record, station, &key)?;
         let mut cursors = Cursors::default();
         loop {
             while let Ok(order) = self.inbox.try_recv() {
