@@ -219,10 +219,9 @@ fn a_write_or_sync_that_fails_acknowledges_nothing_and_the_next_upload_goes_thro
                         break error;
                     }
                 };
-                let right = match (&error, failure) {
-                    (WriteError::Store(StoreError::DiskFull), Failure::Full) => true,
-                    (WriteError::Store(StoreError::Io { .. }), Failure::Io) => true,
-                    _ => false,
+                let right = match failure {
+                    Failure::Full => matches!(error, WriteError::Store(StoreError::DiskFull)),
+                    Failure::Io => matches!(error, WriteError::Store(StoreError::Io { .. })),
                 };
                 ensure!(right, "{op:?} {failure:?}: {error}");
                 // Of the upload that failed nothing is there.
