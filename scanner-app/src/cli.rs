@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 something is wrong with what was asked for or found, 2 the command line cannot be read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -121,7 +121,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     }
     #[cfg(feature = "window")]
     {
-        let output = cli.events.as_ref().map(open).transpose()?.unwrap_or_else(Output::none);
+        let output = cli.events.as_deref().map(open).transpose()?.unwrap_or_else(Output::none);
         scanner_app::shell::slint::run(options, output, cli.screenshots, &cli.lang)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -129,7 +129,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     Err(CliError::NoWindow)
 }
 
-fn open(file: &PathBuf) -> Result<Output, CliError> {
+fn open(file: &Path) -> Result<Output, CliError> {
     Output::open(file).map_err(|error| CliError::Events { file: file.display().to_string(), error })
 }
 

@@ -39,7 +39,10 @@ fn a_database_that_is_none_or_too_new_is_left_as_it_is() -> Result<()> {
     std::fs::write(&database, [0x5a; 8192])?;
     let output = handheld(folder.path(), "wedge")?.stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    ensure!(!output.status.success() && said.contains("gate.db"), "a damaged database: {said}");
+    ensure!(
+        !output.status.success() && said.contains("database is damaged") && said.contains("Use another handheld"),
+        "a damaged database: {said}"
+    );
     ensure!(!said.contains("panicked"), "{said}");
     ensure!(std::fs::read(&database)? == [0x5a; 8192], "the damaged file was changed");
     Ok(())

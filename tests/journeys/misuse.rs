@@ -41,13 +41,13 @@ fn every_misuse_has_its_answer() -> Result<()> {
     for (what, answer, status) in &cases {
         problem(what, answer.status, &answer.body, *status)?;
     }
-    let key = site.server.api_key("misuse")?;
+    let bearer = site.server.api_key("misuse")?;
     let raw = |body: &'static str, key: Option<&str>| -> Result<(u16, Value)> {
         let client = reqwest::blocking::Client::builder()
             .tls_certs_only(reqwest::Certificate::from_pem_bundle(&std::fs::read(site.server.certificate())?)?)
             .build()?;
         let mut request = client.post(format!("{}{batch}", nobody.base())).header(CONTENT_TYPE, "application/json");
-        request = request.bearer_auth(key.clone()).body(body);
+        request = request.bearer_auth(&bearer).body(body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }

@@ -232,9 +232,6 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
     };
     let merged = gate.merging.submit(event.0.into(), op).await?;
     gate.news.tell(event.0);
-    let mut tx = gate.platform.store.write().await?;
-    store::note_contact(&mut tx, id, now_ms).await?;
-    tx.commit().await?;
     let receipt = |head: &gate_core::chain::ChainHead| {
         let payload = ReceiptPayload {
             device: id.0,

@@ -45,6 +45,7 @@ pub struct ScanState {
     rows: Vec<(CheckedRow, bool)>,
     moved: BTreeSet<ChainKey>,
     incidents: Vec<(DeviceId, u32, Incident, i64)>,
+    contacts: BTreeMap<u64, i64>,
 }
 
 /// Merges uploads of one event.
@@ -101,6 +102,7 @@ impl Batch for ScanBatch {
         }
         let found = merged.incidents.iter().map(|incident| (op.device, op.event_id, *incident, op.now_ms));
         state.incidents.extend(found);
+        state.contacts.insert(op.device.0, op.now_ms);
         Ok(merged)
     }
 
@@ -112,6 +114,9 @@ impl Batch for ScanBatch {
             }
         }
         store::insert_incidents(tx, &state.incidents).await?;
+        for (device, now_ms) in &state.contacts {
+            store::note_contact(tx, DeviceId(*device), *now_ms).await?;
+        }
         let counted: Vec<&CheckedRow> = state.rows.iter().filter(|(_, apart)| !apart).map(|(row, _)| row).collect();
         store::count_minutes(tx, &counted).await?;
         store::note_repeated(tx, &counted).await

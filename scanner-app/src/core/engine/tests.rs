@@ -1,3 +1,5 @@
+//! The engine by journeys of inputs: what is held off, shown once, shown again.
+
 use std::collections::BTreeMap;
 
 use gate_core::chain::ChainHead;

@@ -14,9 +14,10 @@ mod rows;
 mod station;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod tx;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -26,25 +27,27 @@ pub use self::open::{Database, FILE, Use};
 pub use self::receive::ReceivedAdmission;
 pub use self::rows::{ChainFault, Progress};
 pub use self::station::{ConfirmedRecord, StationRecord};
+use self::turn::Turns;
 pub use self::tx::Tx;
 
 /// One connection to the handheld's database.
 pub struct Journal {
     connection: Connection,
-    writer: Arc<Mutex<()>>,
+    turns: Arc<Turns>,
+    own_use: Use,
 }
 
 impl Journal {
     /// Begins the transaction that records a scan for `event`.
     pub fn begin(&mut self, event: ticket_signer::EventId) -> Result<Tx<'_>, JournalError> {
-        let turn = lock(&self.writer);
+        let turn = self.turns.take(self.own_use);
         let tx = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         Ok(Tx::new(tx, turn, event))
     }
 
     /// Runs `work` in a write transaction.
     fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>) -> Result<T, JournalError> {
-        let _turn = lock(&self.writer);
+        let _turn = self.turns.take(self.own_use);
         let tx = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let done = work(&tx)?;
         tx.commit()?;
@@ -61,11 +64,6 @@ impl Journal {
         let read = |pragma| open::pragma_text(&self.connection, pragma);
         Ok([read("journal_mode")?, read("synchronous")?, read("foreign_keys")?])
     }
-}
-
-/// Nothing is left half done under this lock (a transaction rolls back), so a panic elsewhere does not spoil it.
-fn lock(writer: &Mutex<()>) -> MutexGuard<'_, ()> {
-    writer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An id of 64 bits as SQLite keeps it: the same bits, signed.

@@ -4,11 +4,12 @@
 //! set; the schema only moves forward, each step in one transaction; a database of a newer version is left alone.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::turn::Turns;
 use super::{Journal, JournalError};
 
 /// The file's name in the data folder.
@@ -39,7 +40,7 @@ pub struct Database {
     path: PathBuf,
     vfs: Option<String>,
     /// Held around each write transaction, so that threads of one process wait for each other without polling.
-    writer: Arc<Mutex<()>>,
+    turns: Arc<Turns>,
 }
 
 impl Database {
@@ -54,7 +55,7 @@ impl Database {
             std::fs::create_dir_all(folder).map_err(told)?;
         }
         let path = folder.join(FILE);
-        let this = Database { path, vfs: vfs.map(str::to_owned), writer: Arc::default() };
+        let this = Database { path, vfs: vfs.map(str::to_owned), turns: Arc::default() };
         let mut connection = this.raw()?;
         migrate(&mut connection)?;
         let checked: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -71,7 +72,7 @@ impl Database {
         let pages = if purpose == Use::Gate { CHECKPOINT_PAGES_GATE } else { CHECKPOINT_PAGES };
         connection.pragma_update(None, "wal_autocheckpoint", pages)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Journal { connection, writer: Arc::clone(&self.writer) })
+        Ok(Journal { connection, turns: Arc::clone(&self.turns), own_use: purpose })
     }
 
     pub fn path(&self) -> &Path {

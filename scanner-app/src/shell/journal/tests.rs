@@ -1,3 +1,5 @@
+//! The journal on a real disk: recording, lists, receipts, and what it refuses.
+
 use gate_core::clock::ClockReading;
 use gate_core::record::{Scan, Station, recall, record};
 use gate_core::wire::v1::ReceiptPayload;

@@ -1,7 +1,5 @@
 //! The transaction of one scan: `gate_core`'s port to a journal, on SQLite.
 
-use std::sync::MutexGuard;
-
 use gate_core::chain::ChainHead;
 use gate_core::record::{JournalTx, NewRow};
 use gate_core::{Admission, GateView, SignedRow, TicketView};
@@ -11,18 +9,19 @@ use ticket_signer::{
     TicketStatus,
 };
 
+use super::turn::Turn;
 use super::{Journal, JournalError, bits};
 
 /// A `BEGIN IMMEDIATE` transaction; dropping it rolls back.
 pub struct Tx<'a> {
     tx: Transaction<'a>,
     /// Released after the transaction has ended: fields drop in this order.
-    _turn: MutexGuard<'a, ()>,
+    _turn: Turn,
     event: EventId,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(tx: Transaction<'a>, turn: MutexGuard<'a, ()>, event: EventId) -> Self {
+    pub(super) fn new(tx: Transaction<'a>, turn: Turn, event: EventId) -> Self {
         Tx { tx, _turn: turn, event }
     }
 }

@@ -1,13 +1,47 @@
 //! Reading a request: its body, path and query, each failure a [`Problem`].
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, OriginalUri, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
+use super::frame::MAX_BODY_BYTES;
 use super::idempotency::IdempotentCall;
 use crate::platform::{Actor, Answer, Code, Problem};
+
+/// How many bytes of a body are taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub usize);
+
+/// Reads a body to its end. What is too large is read on and thrown away, within bounds, for a client that is still sending
+/// would never see the answer.
+async fn read(mut body: Body, limit: usize) -> Answer<Bytes> {
+    const PATIENCE: usize = 8;
+    let mut bytes = BytesMut::new();
+    let mut total = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Problem::new(Code::Malformed, "The body ended early or could not be read; send the request again.")
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        total += data.len();
+        if total <= limit {
+            bytes.extend_from_slice(&data);
+        } else if total > limit.saturating_mul(PATIENCE) {
+            break;
+        }
+    }
+    if total > limit {
+        return Err(Problem::new(
+            Code::TooLarge,
+            "The body is larger than this address takes; send less at once (a batch can be split).",
+        ));
+    }
+    Ok(bytes.freeze())
+}
 
 /// A request's body as it came, with what an idempotency key is bound to. The handler checks rights first, then reads it.
 #[derive(Debug)]
@@ -21,20 +55,15 @@ pub struct RequestBody {
 impl<S: Send + Sync> FromRequest<S> for RequestBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Answer<Self> {
+    async fn from_request(request: Request, _state: &S) -> Answer<Self> {
         let method = request.method().clone();
         let path = request
             .extensions()
             .get::<OriginalUri>()
             .map_or_else(|| request.uri().path().to_owned(), |original| original.path().to_owned());
         let headers = request.headers().clone();
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                Code::TooLarge,
-                "The body is larger than this address takes; send less at once (a batch can be split).",
-            ),
-            _ => Problem::new(Code::Malformed, "The body ended early or could not be read; send the request again."),
-        })?;
+        let limit = request.extensions().get::<BodyLimit>().map_or(MAX_BODY_BYTES, |limit| limit.0);
+        let bytes = read(request.into_body(), limit).await?;
         Ok(Self { method, path, headers, bytes })
     }
 }

@@ -4,13 +4,14 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
+use super::body::BodyLimit;
 use crate::platform::{Code, Platform, Problem, ids};
 
 /// What a body may weigh, unless a router says otherwise.
@@ -21,8 +22,8 @@ pub const MAX_SCAN_BODY_BYTES: usize = 8 * 1024 * 1024;
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);
 
 /// The layer with which a router allows bodies of another size than [`MAX_BODY_BYTES`].
-pub fn max_body(bytes: usize) -> DefaultBodyLimit {
-    DefaultBodyLimit::max(bytes)
+pub(crate) fn max_body(bytes: usize) -> Extension<BodyLimit> {
+    Extension(BodyLimit(bytes))
 }
 
 /// Puts the layers around a complete router. Unknown addresses and methods become problems.
@@ -35,7 +36,7 @@ pub fn frame(router: Router, platform: &Platform) -> Router {
                 "This address exists, but not for this method; see /api/v1/openapi.json.",
             )
         })
-        .layer(max_body(MAX_BODY_BYTES))
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(limit_time))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn(add_headers))

@@ -12,6 +12,7 @@ mod serve;
 mod tests;
 
 pub use body::{PathParams, QueryParams, RequestBody};
-pub use frame::{MAX_BODY_BYTES, MAX_SCAN_BODY_BYTES, frame, max_body};
+pub(crate) use frame::max_body;
+pub use frame::{MAX_BODY_BYTES, MAX_SCAN_BODY_BYTES, frame};
 pub use idempotency::{Begun, Creation, IdempotentCall};
 pub use serve::{ClientAddress, ServeError, serve};
