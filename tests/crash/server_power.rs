@@ -90,7 +90,6 @@ impl Sender {
         ScanOp {
             device: self.device,
             event_id: EVENT.0,
-            quarantined: false,
             chains: upload.chains,
             incidents: upload.incidents,
             now_ms: NOW_S * 1000,
