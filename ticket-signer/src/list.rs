@@ -95,7 +95,9 @@ pub struct ChunkRef {
     pub unpacked: u32,
 }
 
-/// The signed description of a list, full (`base` 0) or a delta from version `base`.
+/// The signed description of a list: full (`base` 0), a delta from version `base`, or a renewal (`base` is `version`, and no
+/// chunks) that says that the list of this version is still the newest. A renewal names its own version as the base, so that
+/// it can never be passed off as a full list without tickets.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 #[cbor(array)]
 pub struct ListManifest {
@@ -104,7 +106,7 @@ pub struct ListManifest {
     /// Rises with every change of a ticket or class; a gate never lowers its own.
     #[n(1)]
     pub version: u64,
-    /// The version that this is a delta from; 0 for a full list.
+    /// The version that this builds on; 0 for a full list.
     #[n(2)]
     pub base: u64,
     /// Unix seconds.
@@ -142,7 +144,8 @@ impl ListManifest {
         if manifest.chunks.iter().any(|chunk| chunk.unpacked as usize > MAX_CHUNK_BYTES) {
             return Err(ListError::Encoding("a chunk would unpack to more than a chunk may hold"));
         }
-        if manifest.base >= manifest.version {
+        let renews = manifest.base == manifest.version && manifest.chunks.is_empty();
+        if manifest.version == 0 || (manifest.base >= manifest.version && !renews) {
             return Err(ListError::Encoding("the list's version is not above the one it builds on"));
         }
         if manifest.to_bytes() != bytes {
@@ -346,7 +349,13 @@ mod tests {
         assert!(!refused(ListManifest { chunks: vec![chunk(MAX_CHUNK_BYTES); MAX_CHUNKS], ..manifest() }));
         assert!(refused(ListManifest { chunks: vec![chunk(0); MAX_CHUNKS + 1], ..manifest() }));
         assert!(refused(ListManifest { chunks: vec![chunk(MAX_CHUNK_BYTES + 1)], ..manifest() }));
-        assert!(refused(ListManifest { base: 2, ..manifest() }), "a delta leads to a higher version");
+        assert!(
+            refused(ListManifest { base: 2, chunks: vec![chunk(1)], ..manifest() }),
+            "a delta leads to a higher version"
+        );
+        assert!(!refused(ListManifest { base: 2, ..manifest() }), "a renewal leads nowhere");
+        assert!(refused(ListManifest { base: 3, ..manifest() }));
+        assert!(refused(ListManifest { version: 0, base: 0, ..manifest() }));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use gate_core::wire::v1::{EnrolRequest, EnrolmentCode};
 use sha2::{Digest as _, Sha256};
 use ticket_signer::certificate::DeviceCertificateFields;
-use ticket_signer::{DeviceCertificate, DeviceId, EventId, Role};
+use ticket_signer::{DeviceCertificate, DeviceId, EventId, PublicKey, Role};
 
 use super::model::{Device, DeviceState, GateError};
 use super::{Gate, Result, store};
@@ -41,12 +41,19 @@ pub(super) async fn begin(gate: &Gate, tx: &mut Tx, event_id: u32, lane_id: u32,
     Ok(Enrolment { id, text: code.to_text(), expires_at_ms })
 }
 
-/// Takes a handheld in that read a code. The same code with the same key gets the same device again: replies get lost.
-pub(super) async fn enrol(gate: &Gate, tx: &mut Tx, request: &EnrolRequest) -> Result<Device> {
+/// The key of a handheld that wants to enrol, once the request has proved that it has it. Needs no database, so that nobody
+/// without a key costs the writer anything.
+pub(super) fn proven(request: &EnrolRequest) -> Result<PublicKey> {
     let key = request.verify().map_err(|_| GateError::EnrolmentProof)?;
     if !(1..=40).contains(&request.name.chars().count()) || request.name.chars().any(char::is_control) {
         return Err(GateError::DeviceName);
     }
+    Ok(key)
+}
+
+/// Takes a handheld in that read a code; `key` is [`proven`]. The same code with the same key gets the same device again:
+/// replies get lost.
+pub(super) async fn enrol(gate: &Gate, tx: &mut Tx, request: &EnrolRequest, key: PublicKey) -> Result<Device> {
     let now_ms = gate.platform.clock.now_ms();
     let hash: [u8; 32] = Sha256::digest(*request.code).into();
     let enrolment = store::enrolment(tx, &hash).await?.ok_or(GateError::EnrolmentUnknown)?;
@@ -87,15 +94,15 @@ pub(super) async fn confirm(tx: &mut Tx, id: DeviceId, fingerprint: &str) -> Res
         return Err(GateError::FingerprintMismatch);
     }
     device.state = DeviceState::Confirmed;
-    store::set_device_state(tx, id, device.state).await?;
+    store::confirm_device(tx, id).await?;
     Ok(device)
 }
 
 /// Takes a device out, for good. What it sends from then on is kept apart.
-pub(super) async fn revoke(tx: &mut Tx, id: DeviceId) -> Result<Device> {
+pub(super) async fn revoke(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<Device> {
     let mut device = store::device(tx, id).await?.ok_or(GateError::DeviceNotFound(id))?;
     device.state = DeviceState::Revoked;
-    store::set_device_state(tx, id, device.state).await?;
+    store::revoke_device(tx, id, now_ms).await?;
     Ok(device)
 }
 

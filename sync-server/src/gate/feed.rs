@@ -3,6 +3,9 @@
 //! A stream reads the store from its cursor on, whoever merged the rows: it is woken at once by merges of this process and
 //! looks by itself every second for those of others and for changed lists. Nothing is queued for a slow reader: it is
 //! handed the next part when it has taken the last.
+//!
+//! Invariant: a lane hears the time only after every admission that was there before it. The time is what tells a lane that
+//! it hears the others, and a lane that believed so too early would admit a ticket that was used meanwhile.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,6 +30,8 @@ const PART: u32 = 256;
 const TIME_EVERY_MS: i64 = 15_000;
 /// A live page hears at least this often, in milliseconds.
 const SNAPSHOT_EVERY_MS: i64 = 5_000;
+/// A live page is not drawn more often than this, however many uploads come in.
+const SNAPSHOT_GAP: Duration = Duration::from_millis(200);
 
 type Events = Sse<std::pin::Pin<Box<dyn Stream<Item = std::result::Result<Event, Infallible>> + Send>>>;
 
@@ -47,13 +52,14 @@ struct LaneFeed {
     list: u64,
     policy: u64,
     time_ms: i64,
-    first: bool,
+    /// There is more to say than fitted into the last part, or nothing was said yet.
+    behind: bool,
 }
 
 /// The feed of a lane from `cursor` on.
 pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
     let news = gate.news.of(device.event_id).subscribe();
-    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, first: true };
+    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, behind: true };
     let parts = futures_util::stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
         Some((futures_util::stream::iter(events.into_iter().map(Ok)), feed))
@@ -65,10 +71,10 @@ impl LaneFeed {
     /// The next events; `None` ends the stream, and the lane comes back with its cursor.
     async fn next(&mut self) -> Option<Vec<Event>> {
         loop {
-            if !self.first && !wait(&self.gate, &mut self.news).await {
+            let stopping = self.gate.platform.shutdown.is_requested();
+            if stopping || (!self.behind && !wait(&self.gate, &mut self.news).await) {
                 return None;
             }
-            self.first = false;
             match self.gather().await {
                 Ok(Some(events)) if events.is_empty() => {}
                 Ok(Some(events)) => return Some(events),
@@ -90,33 +96,37 @@ impl LaneFeed {
         if device.is_none_or(|device| device.state != DeviceState::Confirmed) {
             return Ok(None);
         }
-        if now_ms - self.time_ms >= TIME_EVERY_MS {
-            self.time_ms = now_ms;
-            events.push(self.event(&FeedMessage::Time(stations::signed_time(&self.gate)?))?);
+        let merged = store::merged(&mut tx, self.device.event_id).await?;
+        if self.cursor > merged {
+            // This server was restored from a backup and counts anew. What the lane has already, it takes for known.
+            self.cursor = 0;
         }
+        let part = store::admissions_after(&mut tx, self.device.event_id, self.cursor, self.device.id, PART).await?;
+        self.behind = part.len() == PART as usize;
+        for admission in part {
+            self.cursor = admission.merged;
+            let certificate = ByteBuf::from(admission.certificate);
+            let message = FeedMessage::Admission { row: admission.row.into(), device_certificate: certificate };
+            events.push(self.event(&message)?);
+        }
+        if self.behind {
+            return Ok(Some(events));
+        }
+        // Refusals and the lane's own rows are passed over once, and not looked at again every second.
+        self.cursor = merged;
         let list = tickets::list_state(&mut tx, self.device.event_id).await?.version;
+        drop(tx);
         if list != self.list {
             self.list = list;
             events.push(self.event(&FeedMessage::List { version: list })?);
         }
-        loop {
-            let part =
-                store::admissions_after(&mut tx, self.device.event_id, self.cursor, self.device.id, PART).await?;
-            let full = part.len() == PART as usize;
-            for admission in part {
-                self.cursor = admission.merged;
-                let certificate = ByteBuf::from(admission.certificate);
-                let message = FeedMessage::Admission { row: admission.row.into(), device_certificate: certificate };
-                events.push(self.event(&message)?);
-            }
-            if !full || events.len() >= 4 * PART as usize {
-                break;
-            }
-        }
-        drop(tx);
         if let Some(policy) = self.policy().await?.filter(|policy| *policy != self.policy) {
             self.policy = policy;
             events.push(self.event(&FeedMessage::Policy { version: policy })?);
+        }
+        if now_ms - self.time_ms >= TIME_EVERY_MS {
+            self.time_ms = now_ms;
+            events.push(self.event(&FeedMessage::Time(stations::signed_time(&self.gate)?))?);
         }
         Ok(Some(events))
     }
@@ -160,7 +170,7 @@ pub(super) fn live(gate: Gate, event_id: u32) -> Events {
 impl LivePage {
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if self.last.is_some() && !wait(&self.gate, &mut self.news).await {
+            if self.last.is_some() && !(self.gap().await && wait(&self.gate, &mut self.news).await) {
                 return None;
             }
             let snapshot = match self.snapshot().await {
@@ -179,6 +189,14 @@ impl LivePage {
                 self.last = Some(snapshot);
                 return Some(event);
             }
+        }
+    }
+
+    /// Waits the least time between two snapshots; `false` when the server is stopping.
+    async fn gap(&self) -> bool {
+        tokio::select! {
+            () = self.gate.platform.shutdown.requested() => false,
+            () = self.gate.platform.clock.pause(SNAPSHOT_GAP) => true,
         }
     }
 

@@ -77,8 +77,9 @@ fn cbor<T: Serialize>(status: StatusCode, message: &T) -> Answer<Response> {
     responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
 async fn enrol(State(gate): State<Gate>, body: RequestBody) -> Answer<Response> {
     let request: EnrolRequest = from_cbor(body.bytes()).map_err(GateError::from)?;
+    let key = devices::proven(&request)?;
     let mut tx = gate.platform.store.write().await?;
-    let device = devices::enrol(&gate, &mut tx, &request).await?;
+    let device = devices::enrol(&gate, &mut tx, &request, key).await?;
     tx.commit().await?;
     gate.news.tell(device.event_id);
     cbor(StatusCode::OK, &EnrolAnswer { device: device.id.0, fingerprint: device.key.spoken_fingerprint() })
@@ -149,13 +150,17 @@ async fn list(
     let device = confirmed(&gate, event, &request).await?;
     let now_ms = gate.platform.clock.now_ms();
     let (version, manifest) = lists::manifest(&gate, event, cursor).await?;
-    if version == cursor && device.list_version == Some(version) && lists::is_recent(device.list_sent_at_ms, now_ms) {
-        return cbor(StatusCode::OK, &ListAnswer::UpToDate);
-    }
+    let has_it = device.list_version == Some(version) && lists::is_recent(device.list_sent_at_ms, now_ms);
     let mut tx = gate.platform.store.write().await?;
-    store::note_list(&mut tx, device.id, version, now_ms).await?;
+    let answer = if version == cursor && has_it {
+        store::note_contact(&mut tx, device.id, now_ms).await?;
+        ListAnswer::UpToDate
+    } else {
+        store::note_list(&mut tx, device.id, version, now_ms).await?;
+        ListAnswer::Manifest(ByteBuf::from(manifest))
+    };
     tx.commit().await?;
-    cbor(StatusCode::OK, &ListAnswer::Manifest(ByteBuf::from(manifest)))
+    cbor(StatusCode::OK, &answer)
 }
 
 /// A chunk that a manifest named, compressed.
@@ -221,15 +226,7 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
     let rows: Vec<_> = upload.rows.into_iter().map(Into::into).collect();
     let checked = tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await;
     let checked = checked.map_err(Problem::internal)?;
-    let quarantined = device.state == DeviceState::Revoked;
-    let op = ScanOp {
-        device: id,
-        event_id: event.0,
-        quarantined,
-        chains: checked.chains,
-        incidents: checked.incidents,
-        now_ms,
-    };
+    let op = ScanOp { device: id, event_id: event.0, chains: checked.chains, incidents: checked.incidents, now_ms };
     let merged = gate.merging.submit(event.0.into(), op).await?;
     gate.news.tell(event.0);
     let receipt = |head: &gate_core::chain::ChainHead| {
@@ -253,7 +250,7 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
         stored: merged.stored,
         duplicates: merged.duplicates,
         incidents: merged.incidents.iter().map(report).collect(),
-        quarantined,
+        quarantined: merged.quarantined,
     })
 }
 

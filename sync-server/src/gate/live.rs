@@ -45,7 +45,7 @@ pub(super) struct LaneBody {
     pub totals: TotalsBody,
     /// Over the last 60 seconds' worth of whole minutes: the present minute and the one before, scaled to one.
     pub per_minute: PerMinuteBody,
-    /// The last 30 minutes that had scans, oldest first.
+    /// The last 30 minutes, oldest first.
     pub history: Vec<MinuteBody>,
 }
 
@@ -150,10 +150,10 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
             lane_id: lane.id,
             lane: lane.name.clone(),
             entrance: lane.entrance.clone(),
-            devices: devices.iter().filter(|d| d.lane_id == lane.id).map(|d| device_body(d, &heads)).collect(),
+            devices: devices.iter().filter(|d| d.lane_id == lane.id).map(|d| device_body(d, &heads, now_ms)).collect(),
             totals: totals.get(&lane.id).cloned().unwrap_or_default(),
             per_minute: per_minute(&own, now_ms),
-            history: history(&own),
+            history: history(&own, first_ms),
         }
     };
     Ok(Snapshot {
@@ -165,11 +165,20 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     })
 }
 
-fn device_body(device: &Device, heads: &BTreeMap<u64, i64>) -> LaneDeviceBody {
+/// `pending`, `confirmed`, `revoked`, or `expired` where the lease of a confirmed device has run out.
+fn shown_state(device: &Device, now_ms: i64) -> &'static str {
+    let lapsed = device.lease_until_ms.is_some_and(|until| now_ms >= until);
+    match device.state {
+        DeviceState::Confirmed if lapsed => "expired",
+        state => state.as_str(),
+    }
+}
+
+fn device_body(device: &Device, heads: &BTreeMap<u64, i64>, now_ms: i64) -> LaneDeviceBody {
     LaneDeviceBody {
         device_id: device.id.to_string(),
         name: device.name.clone(),
-        state: device.state.as_str().to_owned(),
+        state: shown_state(device, now_ms).to_owned(),
         last_contact_ms: device.last_contact_ms,
         list_version: device.list_version,
         head_seq: heads.get(&device.id.0).copied().unwrap_or(0),
@@ -205,10 +214,14 @@ fn per_minute(lines: &[&store::MinuteLine], now_ms: i64) -> PerMinuteBody {
     PerMinuteBody { admitted: totals.admitted, refused: totals.refused, review: totals.review, ..body }
 }
 
-fn history(lines: &[&store::MinuteLine]) -> Vec<MinuteBody> {
-    let mut minutes: BTreeMap<i64, TotalsBody> = BTreeMap::new();
+/// Every minute from `first_ms` on, those without scans too. Scans of a clock that is ahead belong to none of them.
+fn history(lines: &[&store::MinuteLine], first_ms: i64) -> Vec<MinuteBody> {
+    let empty = (0..HISTORY).map(|minute| (first_ms + minute * MINUTE_MS, TotalsBody::default()));
+    let mut minutes: BTreeMap<i64, TotalsBody> = empty.collect();
     for (_, minute_ms, outcome, _, scans) in lines {
-        minutes.entry(*minute_ms).or_default().count(*outcome, *scans);
+        if let Some(minute) = minutes.get_mut(minute_ms) {
+            minute.count(*outcome, *scans);
+        }
     }
     let body = |(minute_ms, totals): (i64, TotalsBody)| MinuteBody {
         minute_ms,
@@ -242,7 +255,8 @@ pub(super) async fn conflicts(
         uncertainty_ms: admission.uncertainty_ms,
     };
     let body = |(ticket, (class, admissions)): (TicketId, (u16, Vec<Admission>))| {
-        let (class_name, allowed) = classes.get(&class).cloned().unwrap_or_default();
+        // What no table knows admits once, as at the gates.
+        let (class_name, allowed) = classes.get(&class).cloned().unwrap_or_else(|| (String::new(), 1));
         let conflict = conflict::conflict(ticket, allowed, &admissions)?;
         let admissions = conflict.admissions.iter().map(named).collect();
         Some(ConflictBody { ticket_id: ticket.to_string(), class, class_name, allowed, admissions })
@@ -269,18 +283,13 @@ pub(super) struct DeviceBody {
 
 impl DeviceBody {
     pub(super) fn new(device: &Device, lanes: &[catalog::Lane], now_ms: i64) -> Self {
-        let lapsed = device.lease_until_ms.is_some_and(|until| now_ms >= until);
-        let state = match device.state {
-            DeviceState::Confirmed if lapsed => "expired",
-            state => state.as_str(),
-        };
         let lane = lanes.iter().find(|lane| lane.id == device.lane_id);
         Self {
             id: device.id.to_string(),
             name: device.name.clone(),
             lane_id: device.lane_id,
             lane: lane.map_or_else(String::new, |lane| lane.name.clone()),
-            state: state.to_owned(),
+            state: shown_state(device, now_ms).to_owned(),
             fingerprint: device.key.spoken_fingerprint(),
             version: device.version.clone(),
             enrolled_at_ms: device.enrolled_at_ms,

@@ -138,7 +138,7 @@ async fn revoke_device(
     actor.require_supervisor()?;
     let RevokeDeviceBody {} = body.json()?;
     let mut tx = gate.platform.store.write().await?;
-    let device = devices::revoke(&mut tx, device_id(&device)?).await?;
+    let device = devices::revoke(&mut tx, device_id(&device)?, gate.platform.clock.now_ms()).await?;
     tx.commit().await?;
     tracing::info!(device = %device.id, by = actor.reference(), "device revoked");
     answer_device(&gate, &device).await

@@ -1,13 +1,14 @@
 //! Merging of journal rows: many uploads share one commit, planned by `gate_core::merge`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use gate_core::chain::ChainHead;
 use gate_core::merge::{self, ChainState, CheckedRow, Incident, KnownRow};
-use ticket_signer::DeviceId;
+use ticket_signer::{DeviceId, TicketId};
 
-use super::model::GateError;
-use super::store;
+use super::model::{DeviceState, GateError};
+use super::{lists, store};
 use crate::platform::writer::Batch;
 use crate::platform::{StoreError, Tx};
 
@@ -16,8 +17,6 @@ use crate::platform::{StoreError, Tx};
 pub struct ScanOp {
     pub device: DeviceId,
     pub event_id: u32,
-    /// The device is revoked: its rows are kept apart.
-    pub quarantined: bool,
     /// By epoch.
     pub chains: BTreeMap<u64, Vec<CheckedRow>>,
     /// Rows that could not be believed.
@@ -33,7 +32,17 @@ pub struct Merged {
     pub stored: u32,
     pub duplicates: u32,
     pub incidents: Vec<Incident>,
+    /// The device is revoked: its rows are kept apart.
+    pub quarantined: bool,
 }
+
+/// Stored rows beyond a chain's head that one upload looks at. A longer run is taken in with the uploads that follow, for a
+/// device sends again what it has no receipt for.
+const WALK: u64 = 4_096;
+/// The last number that a row can have (`gate_core::row`).
+const LAST_SEQ: u64 = i64::MAX as u64;
+/// Named rows that lie this close are looked up together.
+const NEAR: u64 = 256;
 
 /// A chain's name: device and epoch.
 type ChainKey = (u64, u64);
@@ -42,6 +51,10 @@ type ChainKey = (u64, u64);
 #[derive(Default)]
 pub struct ScanState {
     chains: BTreeMap<ChainKey, ChainState>,
+    /// Devices that are revoked, as this transaction sees it.
+    revoked: BTreeSet<u64>,
+    /// How often the event's classes admit, by class.
+    allowed: BTreeMap<u16, u8>,
     rows: Vec<(CheckedRow, bool)>,
     moved: BTreeSet<ChainKey>,
     incidents: Vec<(DeviceId, u32, Incident, i64)>,
@@ -71,15 +84,29 @@ impl Batch for ScanBatch {
         let mut state = ScanState::default();
         for ((device, epoch), seqs) in named {
             let head = store::chain_head(tx, DeviceId(device), epoch).await?.unwrap_or(ChainHead::start(epoch));
-            let first = seqs.first().copied().unwrap_or(head.seq).min(head.seq + 1);
-            let known = store::known_rows(tx, DeviceId(device), epoch, first).await?;
+            let mut known = BTreeMap::new();
+            for run in runs(&seqs, head.seq) {
+                let (first, last) = run.into_inner();
+                known.append(&mut store::known_rows(tx, DeviceId(device), epoch, (first, last)).await?);
+            }
             state.chains.insert((device, epoch), ChainState { head, known });
+        }
+        let devices: BTreeSet<u64> = ops.iter().map(|op| op.device.0).collect();
+        for device in devices {
+            if store::device_state(tx, DeviceId(device)).await? == Some(DeviceState::Revoked) {
+                state.revoked.insert(device);
+            }
+        }
+        if let Some(op) = ops.first() {
+            state.allowed = lists::admissions_by_class(tx, op.event_id).await?;
         }
         Ok(state)
     }
 
     fn plan(&self, state: &mut ScanState, op: &ScanOp) -> Result<Merged, GateError> {
-        let mut merged = Merged { heads: Vec::new(), stored: 0, duplicates: 0, incidents: op.incidents.clone() };
+        let quarantined = state.revoked.contains(&op.device.0);
+        let incidents = op.incidents.clone();
+        let mut merged = Merged { heads: Vec::new(), stored: 0, duplicates: 0, incidents, quarantined };
         for (epoch, rows) in &op.chains {
             let key = (op.device.0, *epoch);
             let chain = state
@@ -98,7 +125,7 @@ impl Batch for ScanBatch {
             merged.stored += u32::try_from(plan.accepted.len()).unwrap_or(u32::MAX);
             merged.duplicates += plan.duplicates;
             merged.incidents.extend(plan.incidents);
-            state.rows.extend(plan.accepted.into_iter().map(|row| (row, op.quarantined)));
+            state.rows.extend(plan.accepted.into_iter().map(|row| (row, quarantined)));
         }
         let found = merged.incidents.iter().map(|incident| (op.device, op.event_id, *incident, op.now_ms));
         state.incidents.extend(found);
@@ -119,6 +146,47 @@ impl Batch for ScanBatch {
         }
         let counted: Vec<&CheckedRow> = state.rows.iter().filter(|(_, apart)| !apart).map(|(row, _)| row).collect();
         store::count_minutes(tx, &counted).await?;
-        store::note_repeated(tx, &counted).await
+        let Some(first) = counted.first() else { return Ok(()) };
+        let mut admitted: BTreeMap<u8, BTreeSet<TicketId>> = BTreeMap::new();
+        for row in &counted {
+            if let Some((ticket, _)) = row.body.admission() {
+                let allowed = row.body.class.and_then(|class| state.allowed.get(&class.0)).copied().unwrap_or(1);
+                admitted.entry(allowed).or_default().insert(ticket);
+            }
+        }
+        store::note_repeated(tx, first.body.event.0, &admitted).await
+    }
+}
+
+/// The runs of a chain to look at: the rows that an upload names, and what lies right beyond the head.
+fn runs(seqs: &BTreeSet<u64>, head: u64) -> Vec<RangeInclusive<u64>> {
+    let mut starts: Vec<(u64, u64)> = seqs.iter().map(|seq| (*seq, *seq)).collect();
+    if head < LAST_SEQ {
+        starts.push((head + 1, head.saturating_add(WALK).min(LAST_SEQ)));
+    }
+    starts.sort_unstable();
+    let mut runs: Vec<RangeInclusive<u64>> = Vec::new();
+    for (first, last) in starts {
+        match runs.last_mut() {
+            Some(run) if first <= run.end().saturating_add(NEAR) => *run = *run.start()..=last.max(*run.end()),
+            _ => runs.push(first..=last),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_looks_at_what_it_names_and_at_what_follows_the_head() {
+        let runs = |seqs: &[u64], head| super::runs(&seqs.iter().copied().collect(), head);
+        assert_eq!(runs(&[], 0), [1..=WALK]);
+        assert_eq!(runs(&[11, 12, 13], 10), [11..=10 + WALK]);
+        assert_eq!(runs(&[1, 2, 3], 100_000), [1..=3, 100_001..=100_000 + WALK]);
+        assert_eq!(runs(&[1, 90_000], 5), [1..=5 + WALK, 90_000..=90_000]);
+        assert_eq!(runs(&[LAST_SEQ], LAST_SEQ), [LAST_SEQ..=LAST_SEQ]);
+        assert_eq!(runs(&[], LAST_SEQ - 1), [LAST_SEQ..=LAST_SEQ]);
     }
 }

@@ -122,8 +122,25 @@ pub async fn devices(tx: &mut Tx, event_id: u32) -> Result<Vec<Device>> {
     tx.query(&format!("{DEVICE} WHERE event_id = $1 ORDER BY enrolled_at_ms, id"), params![event_id]).await
 }
 
-pub async fn set_device_state(tx: &mut Tx, id: DeviceId, state: DeviceState) -> Result<()> {
-    tx.execute("UPDATE devices SET state = $2 WHERE id = $1", params![id.0, state.as_str()]).await?;
+/// The device's state, which stays as it is until the transaction ends.
+pub async fn device_state(tx: &mut Tx, id: DeviceId) -> Result<Option<DeviceState>> {
+    let found: Option<(String,)> =
+        tx.query_optional("SELECT state FROM devices WHERE id = $1 /*LOCK*/", params![id.0]).await?;
+    found.map(|(state,)| DeviceState::parse(&state).ok_or_else(|| shape("an unknown state of a device"))).transpose()
+}
+
+pub async fn confirm_device(tx: &mut Tx, id: DeviceId) -> Result<()> {
+    tx.execute("UPDATE devices SET state = 'confirmed' WHERE id = $1", params![id.0]).await?;
+    Ok(())
+}
+
+/// The time of the first revocation stays: rows made before it may be released one day.
+pub async fn revoke_device(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE devices SET state = 'revoked', revoked_at_ms = COALESCE(revoked_at_ms, $2) WHERE id = $1",
+        params![id.0, now_ms],
+    )
+    .await?;
     Ok(())
 }
 
@@ -194,12 +211,17 @@ pub async fn set_chain_head(tx: &mut Tx, device: DeviceId, head: ChainHead) -> R
     Ok(())
 }
 
-/// The stored rows of a chain from `first` on.
-pub async fn known_rows(tx: &mut Tx, device: DeviceId, epoch: u64, first: u64) -> Result<BTreeMap<u64, KnownRow>> {
+/// The stored rows of a chain from `first` to `last`.
+pub async fn known_rows(
+    tx: &mut Tx,
+    device: DeviceId,
+    epoch: u64,
+    (first, last): (u64, u64),
+) -> Result<BTreeMap<u64, KnownRow>> {
     let rows: Vec<(u64, [u8; 32], [u8; 32])> = tx
         .query(
-            "SELECT seq, hash, prev FROM scans WHERE device_id = $1 AND epoch = $2 AND seq >= $3",
-            params![device.0, epoch, first],
+            "SELECT seq, hash, prev FROM scans WHERE device_id = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4",
+            params![device.0, epoch, first, last],
         )
         .await?;
     Ok(rows.into_iter().map(|(seq, hash, prev)| (seq, KnownRow { hash, prev })).collect())
@@ -273,7 +295,8 @@ pub async fn count_minutes(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
     let mut counts: BTreeMap<(u32, u32, i64, u8, &str), i64> = BTreeMap::new();
     for row in rows {
         let body = &row.body;
-        let minute_ms = body.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+        // Saturating, for the time is whatever the device says it is.
+        let minute_ms = body.at_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS);
         *counts.entry((body.event.0, body.lane.0, minute_ms, body.outcome, &body.reason)).or_default() += 1;
     }
     let sets: Vec<Vec<Value>> = counts
@@ -291,31 +314,38 @@ pub async fn count_minutes(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
     Ok(())
 }
 
-/// Notes the tickets among these rows that have more than one admission now.
-pub async fn note_repeated(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
-    let admitted: BTreeSet<(u32, TicketId)> =
-        rows.iter().filter_map(|row| Some((row.body.event.0, row.body.admission()?.0))).collect();
-    let admitted: Vec<(u32, TicketId)> = admitted.into_iter().collect();
-    let names: Vec<String> = (0..TICKETS_AT_ONCE).map(|at| format!("${}", at + 3)).collect();
+/// Notes the tickets of `event_id` among these that have more admissions now than the number beside them allows.
+pub async fn note_repeated(tx: &mut Tx, event_id: u32, admitted: &BTreeMap<u8, BTreeSet<TicketId>>) -> Result<()> {
+    let names: Vec<String> = (0..TICKETS_AT_ONCE).map(|at| format!("${}", at + 4)).collect();
     let sql = format!(
         "INSERT INTO repeated_tickets (event_id, ticket_id)
          SELECT event_id, ticket_id FROM scans
          WHERE event_id = $1 AND outcome = $2 AND quarantined = 0 AND ticket_id IN ({})
-         GROUP BY event_id, ticket_id HAVING COUNT(*) > 1
+         GROUP BY event_id, ticket_id HAVING COUNT(*) > $3
          ON CONFLICT (event_id, ticket_id) DO NOTHING",
         names.join(", ")
     );
-    for part in admitted.chunks(TICKETS_AT_ONCE) {
-        let Some((event, first)) = part.first() else { continue };
-        let mut values = params![*event, Outcome::Admit.to_byte()].to_vec();
-        let padded = part.iter().map(|(_, ticket)| *ticket).chain(std::iter::repeat(*first));
-        values.extend(padded.take(TICKETS_AT_ONCE).map(|ticket| Value::from(ticket.0)));
-        tx.execute(&sql, &values).await?;
+    for (allowed, tickets) in admitted {
+        let tickets: Vec<TicketId> = tickets.iter().copied().collect();
+        for part in tickets.chunks(TICKETS_AT_ONCE) {
+            let Some(first) = part.first() else { continue };
+            let mut values = params![event_id, Outcome::Admit.to_byte(), *allowed].to_vec();
+            let padded = part.iter().chain(std::iter::repeat(first));
+            values.extend(padded.take(TICKETS_AT_ONCE).map(|ticket| Value::from(ticket.0)));
+            tx.execute(&sql, &values).await?;
+        }
     }
     Ok(())
 }
 
 // --- What the pages and the feed read --------------------------------------------------------------------------------
+
+/// How many rows of the event were merged: the feed's newest cursor.
+pub async fn merged(tx: &mut Tx, event_id: u32) -> Result<u64> {
+    let found: Option<(u64,)> =
+        tx.query_optional("SELECT merged FROM merge_counts WHERE event_id = $1", params![event_id]).await?;
+    Ok(found.map_or(0, |(merged,)| merged))
+}
 
 /// An admission for the feed: its place, its row, its device's certificate.
 pub struct FedAdmission {

@@ -5,7 +5,8 @@ use axum::http::{Request, StatusCode};
 use gate_core::chain::row_hash;
 use gate_core::row::{RowBody, SignedRow};
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, ListAnswer, ScanAnswer, ScanUpload, StationBundle,
+    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, ListAnswer, ScanAnswer, ScanUpload,
+    StationBundle,
 };
 use gate_core::wire::{from_cbor, to_cbor};
 use gate_core::{Policy, pack, request};
@@ -97,6 +98,10 @@ impl Handheld {
 
     /// One more row in the chain: an admission of `ticket` at `at_ms`.
     fn admit(&mut self, lane: u32, ticket: u64, at_ms: i64) {
+        self.admit_as(1, lane, ticket, at_ms);
+    }
+
+    fn admit_as(&mut self, class: u16, lane: u32, ticket: u64, at_ms: i64) {
         let prev = self.rows.last().map_or([0; 32], |row| row_hash(&row.bytes));
         let body = RowBody {
             format: RowBody::FORMAT,
@@ -117,7 +122,7 @@ impl Handheld {
             detail: None,
             ticket: Some(TicketId(ticket)),
             serial: ticket_signer::Serial::new(2),
-            class: Some(ticket_signer::ClassId(1)),
+            class: Some(ticket_signer::ClassId(class)),
             marks: 0,
             list_version: 1,
             policy_version: 1,
@@ -223,6 +228,7 @@ async fn a_list_is_full_at_first_then_a_delta_then_a_renewal() {
     server.site.platform.clock.advance_ms(3_600_000);
     let (renewal, lines) = fetch_list(&server, &handheld, &trust, 3).await;
     assert_eq!((renewal.version, renewal.tickets, lines.len()), (3, 30, 0));
+    assert_eq!(renewal.base, 3, "it must not pass for a full list without tickets");
     assert!(renewal.expires_at_s > delta.expires_at_s);
     let (status, _) = handheld.ask(&server, "GET", "/gate/v1/events/1/list?cursor=99", Vec::new()).await;
     assert_eq!(status, StatusCode::CONFLICT, "a list from the future");
@@ -326,4 +332,150 @@ async fn requests_that_are_not_the_devices_or_not_readable_change_nothing() {
     let mut tx = server.site.platform.store.read().await.unwrap();
     let (kept,): (i64,) = tx.query_one("SELECT COUNT(*) FROM scans", &[]).await.unwrap();
     assert_eq!(kept, 0);
+}
+
+/// The next events of a stream, up to and with the first for which `last` holds.
+async fn events(body: &mut Body, last: impl Fn(&str) -> bool) -> Vec<(Option<u64>, String)> {
+    let mut text = String::new();
+    loop {
+        let frame = body.frame().await.expect("the stream goes on").unwrap();
+        text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
+        let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let events: Vec<_> = whole
+            .split("\n\n")
+            .filter_map(|event| {
+                let id = field(event, "id: ").and_then(|id| id.parse().ok());
+                Some((id, field(event, "data: ")?))
+            })
+            .collect();
+        if events.iter().any(|(_, data)| last(data)) {
+            return events;
+        }
+    }
+}
+
+fn message(data: &str) -> FeedMessage {
+    from_cbor(&crate::platform::ids::parse_base64url(data).unwrap()).unwrap()
+}
+
+async fn open_feed(server: &Server, handheld: &Handheld, cursor: u64) -> Body {
+    let path = format!("/gate/v1/events/1/feed?cursor={cursor}");
+    let header = request::sign(&handheld.key, handheld.id, "GET", &path, NOW_MS, &[]);
+    let request = Request::get(path).header(request::HEADER, header).body(Body::empty()).unwrap();
+    let response = server.send(request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    response.into_body()
+}
+
+/// What a feed says up to its first time: kinds by name, and the cursor to come back with.
+async fn until_time(feed: &mut Body) -> (Vec<&'static str>, Option<u64>) {
+    let events = events(feed, |data| matches!(message(data), FeedMessage::Time(_))).await;
+    let kind = |data: &str| match message(data) {
+        FeedMessage::Admission { .. } => "admission",
+        FeedMessage::List { .. } => "list",
+        FeedMessage::Policy { .. } => "policy",
+        FeedMessage::Trust => "trust",
+        FeedMessage::Time(_) => "time",
+    };
+    (events.iter().map(|(_, data)| kind(data)).collect(), events.last().unwrap().0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_tells_the_time_after_all_that_was_before_it() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut one = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let mut two = Handheld::confirmed(&server, &cookie, 6, 2).await;
+    one.bundle(&server).await;
+    two.bundle(&server).await;
+    for ticket in 0..600 {
+        one.admit(1, ticket, NOW_MS);
+    }
+    two.admit(2, 999, NOW_MS);
+    one.push(&server, &one.rows).await;
+    two.push(&server, &two.rows).await;
+
+    let mut feed = open_feed(&server, &two, 0).await;
+    let (kinds, cursor) = until_time(&mut feed).await;
+    assert!(kinds[..600].iter().all(|kind| *kind == "admission"), "more than one part, without waiting between them");
+    assert_eq!(kinds[600..], ["list", "policy", "time"]);
+    assert_eq!(cursor, Some(601), "the lane's own row is passed over");
+    let (kinds, _) = until_time(&mut open_feed(&server, &two, 601).await).await;
+    assert_eq!(kinds, ["list", "policy", "time"]);
+    let (kinds, _) = until_time(&mut open_feed(&server, &two, 9_999).await).await;
+    assert_eq!(kinds.len(), 603, "a cursor from before a backup was restored begins again");
+
+    // It hears at once what another lane sends, and nothing more once it is revoked.
+    one.admit(1, 777, NOW_MS);
+    one.push(&server, &one.rows[600..]).await;
+    let heard = events(&mut feed, |data| matches!(message(data), FeedMessage::Admission { .. })).await;
+    assert_eq!(heard.last().unwrap().0, Some(602));
+    let revoke = format!("/api/v1/devices/{}/revoke", two.id);
+    office(&server, &cookie, "POST", &revoke, json!({})).await;
+    assert!(feed.frame().await.is_none(), "the feed of a revoked handheld ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_page_has_a_snapshot_at_once() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    handheld.bundle(&server).await;
+    handheld.admit(1, 42, NOW_MS - 600_000);
+    handheld.admit(1, 43, NOW_MS);
+    handheld.push(&server, &handheld.rows).await;
+    let snapshot = || async {
+        let cookie = server.sign_in().await;
+        let request = Request::get("/api/v1/events/1/live").header("cookie", &cookie).body(Body::empty()).unwrap();
+        let mut body = server.send(request).await.into_body();
+        serde_json::from_str::<Value>(&events(&mut body, |_| true).await[0].1).unwrap()
+    };
+    let first = snapshot().await;
+    let lane = &first["lanes"][0];
+    assert_eq!(lane["totals"], json!({ "admitted": 2, "refused": 0, "review": 0 }));
+    assert_eq!(lane["per_minute"]["admitted"], 1);
+    let history = lane["history"].as_array().unwrap();
+    let admitted: Vec<i64> = history.iter().map(|minute| minute["admitted"].as_i64().unwrap()).collect();
+    assert_eq!((history.len(), admitted.iter().sum::<i64>(), admitted[19], admitted[29]), (30, 2, 1, 1));
+    assert_eq!((&lane["devices"][0]["state"], &lane["devices"][0]["head_seq"]), (&json!("confirmed"), &json!(2)));
+    server.site.platform.clock.advance_ms(13 * 3_600_000);
+    assert_eq!(snapshot().await["lanes"][0]["devices"][0]["state"], "expired", "its lease has run out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_admissions_above_the_classes_number_are_looked_at_for_conflicts() {
+    let server = Server::with_event().await;
+    let class = json!({
+        "id": 3, "name": "Season", "valid_from_ms": NOW_MS, "valid_until_ms": NOW_MS + 60_000, "admissions": 2,
+    });
+    assert_eq!(server.call("POST", "/api/v1/events/1/classes", class).await.0, StatusCode::CREATED);
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    handheld.bundle(&server).await;
+    let counts = || async {
+        let (_, answer) = office(&server, &cookie, "GET", "/api/v1/events/1/conflicts", Value::Null).await;
+        let mut tx = server.site.platform.store.read().await.unwrap();
+        let (looked_at,): (i64,) = tx.query_one("SELECT COUNT(*) FROM repeated_tickets", &[]).await.unwrap();
+        (answer["conflicts"].as_array().unwrap().len(), looked_at)
+    };
+    for pass in 0..3 {
+        handheld.admit_as(3, 1, 42, NOW_MS + pass);
+        handheld.push(&server, &handheld.rows[pass as usize..]).await;
+        assert_eq!(counts().await, if pass < 2 { (0, 0) } else { (1, 1) }, "after admission {}", pass + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_ask_together_share_one_list() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let trust = trust(&handheld.bundle(&server).await);
+    let tickets = json!({ "tickets": vec![json!({ "class": 1 }); 500] });
+    server.call("POST", "/api/v1/events/1/tickets:batch", tickets).await;
+    let ask = || fetch_list(&server, &handheld, &trust, 0);
+    let (a, b, c) = tokio::join!(ask(), ask(), ask());
+    assert_eq!((a.0.chunks.len(), a.1.len()), (1, 500));
+    assert!(a.0.chunks == b.0.chunks && b.0.chunks == c.0.chunks, "the same tickets give the same bytes");
 }
