@@ -8,8 +8,6 @@ mod feed;
 mod lists;
 mod push;
 mod sse;
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
