@@ -29,7 +29,8 @@ fn the_first_servers_database_opens_whole() -> Result<()> {
     let database = folder.path().join("turnstone.db");
     std::fs::copy(fixture("0.1.0/server.db"), &database)?;
     for name in ["migrate", "check"] {
-        let output = program("sync-server")?.arg(name).arg("--data").arg(folder.path()).stdin(Stdio::null()).output()?;
+        let output =
+            program("sync-server")?.arg(name).arg("--data").arg(folder.path()).stdin(Stdio::null()).output()?;
         ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
     let connection = rusqlite::Connection::open(&database)?;
