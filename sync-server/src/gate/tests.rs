@@ -479,3 +479,30 @@ async fn lanes_that_ask_together_share_one_list() {
     assert_eq!((a.0.chunks.len(), a.1.len()), (1, 500));
     assert!(a.0.chunks == b.0.chunks && b.0.chunks == c.0.chunks, "the same tickets give the same bytes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_counts_for_an_upload_that_was_let_in_before_it() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let mut handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    handheld.admit(1, 42, NOW_MS);
+    let rows = handheld.rows.clone();
+    let upload = gate_core::merge::check(handheld.id, EVENT, &handheld.key.public(), rows);
+    let op = super::ScanOp {
+        device: handheld.id,
+        event_id: 1,
+        chains: upload.chains,
+        incidents: upload.incidents,
+        now_ms: NOW_MS,
+    };
+    let revoke = format!("/api/v1/devices/{}/revoke", handheld.id);
+    assert_eq!(office(&server, &cookie, "POST", &revoke, json!({})).await.0, StatusCode::OK);
+    let store = server.site.platform.store.clone();
+    let writer = crate::platform::writer::GroupWriter::new(store.clone(), super::ScanBatch, Default::default());
+    let merged = writer.submit(1, op).await.unwrap_or_else(|_| panic!("the rows are kept"));
+    assert_eq!((merged.quarantined, merged.stored), (true, 1));
+    let mut tx = store.read().await.unwrap();
+    let (revoked_at_ms,): (i64,) = tx.query_one("SELECT revoked_at_ms FROM devices", &[]).await.unwrap();
+    let (apart,): (i64,) = tx.query_one("SELECT COUNT(*) FROM scans WHERE quarantined = 1", &[]).await.unwrap();
+    assert_eq!((revoked_at_ms, apart), (NOW_MS, 1));
+}
