@@ -201,7 +201,7 @@ impl Gate {
         let Some(ended) = self.ended.filter(|_| self.front.screen.is_none()) else { return Ok(false) };
         let progress = self.journal.progress()?;
         let sent = self.standing.is_none() || progress.receipted_seq >= progress.head.seq;
-        Ok(sent || ended.elapsed() >= LAST_PUSH || self.engine.reach(self.moment()) == Reach::Alone)
+        Ok(sent || ended.elapsed() >= LAST_PUSH || self.engine.is_cut_off())
     }
 
     fn heard(&mut self, event: SourceEvent) {
@@ -407,3 +407,7 @@ fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -158,13 +158,37 @@ impl Server {
         if self.other_key.swap(false, Ordering::SeqCst) {
             return HttpError::OtherKey;
         }
-        // The innermost cause is the one that staff can do something about.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let error = if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() };
+        let error = if error.is_timeout() { "it does not answer in time".to_owned() } else { plain(error) };
         HttpError::Unreachable { server: self.base.clone(), error }
+    }
+}
+
+/// What staff can make of a failure: the innermost cause, in plain words where it is one of the usual.
+pub fn plain(error: &(dyn std::error::Error + 'static)) -> String {
+    use std::io::ErrorKind;
+    let mut cause = error;
+    loop {
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        match kind {
+            Some(ErrorKind::ConnectionRefused) => return "it does not run, or another address is meant".to_owned(),
+            Some(
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe,
+            ) => {
+                return "the connection breaks off".to_owned();
+            }
+            Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown) => {
+                return "this handheld has no network".to_owned();
+            }
+            Some(ErrorKind::TimedOut | ErrorKind::WouldBlock) => return "it does not answer in time".to_owned(),
+            _ => {}
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => return cause.to_string(),
+        }
     }
 }
 

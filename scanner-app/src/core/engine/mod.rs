@@ -228,7 +228,8 @@ pub struct Engine {
     on_screen: OnScreen,
     overlay: Option<Overlay>,
     sequence: u32,
-    last: Option<(i64, String)>,
+    /// The last verdict in a few words.
+    last: Option<String>,
     eye: Eye,
     code_seen_ms: Option<i64>,
     heard_ms: Option<i64>,
@@ -267,6 +268,11 @@ impl Engine {
             Some(heard) if at.steady_ms - heard < REACH_MS => Reach::Server,
             _ => Reach::Alone,
         }
+    }
+
+    /// The server is known not to be reached.
+    pub fn is_cut_off(&self) -> bool {
+        self.troubles.contains_key(&Trouble::Server)
     }
 
     /// Takes one input, and says what to do about it, in order.
@@ -378,7 +384,6 @@ impl Engine {
         if admitted.is_some() && !recorded.is_recalled() {
             place.admitted_here += 1;
         }
-        let seq = recorded.seq();
         let verdict = Box::new(present::verdict(recorded, &place.naming, at.now_ms));
         if let Some(text) = text {
             self.hold.begin(admitted, text_hash(text), at.steady_ms);
@@ -386,7 +391,7 @@ impl Engine {
         self.mend(Trouble::Storage, effects);
         self.sequence = self.sequence.wrapping_add(1);
         self.overlay = None;
-        self.last = Some((seq as i64, format!("{} {}", verdict.at(), verdict.title())));
+        self.last = Some(format!("{} {}", verdict.at(), verdict.title()));
         effects.push(Effect::Sound(verdict.tone()));
         effects.push(Effect::Show { verdict: verdict.clone(), latency_us });
         effects.push(Effect::Push);

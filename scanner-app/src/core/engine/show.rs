@@ -37,7 +37,7 @@ impl Engine {
             waiting_text: waiting_text(place),
             tally_text: place
                 .map_or_else(String::new, |place| format!("Admitted here: {}", grouped(place.admitted_here))),
-            last_text: self.last.as_ref().map_or_else(String::new, |(_, text)| text.clone()),
+            last_text: self.last.clone().unwrap_or_default(),
             notices: self.notices(),
             conflicts: place.map_or_else(Vec::new, |place| place.conflicts.clone()),
             eye: self.eye.clone(),

@@ -16,7 +16,7 @@ use crate::core::present::named_conflict;
 use crate::core::station::Station;
 use crate::core::sync_plan::Backoff;
 use crate::shell::clock::{Clock, random_u64};
-use crate::shell::http::{HttpError, Server, Signer};
+use crate::shell::http::{HttpError, Server, Signer, plain};
 use crate::shell::journal::{Journal, JournalError, ReceivedAdmission};
 use crate::shell::places;
 
@@ -115,6 +115,7 @@ impl Feed {
 
     fn run(&self, journal: &mut Journal) {
         let mut backoff = Backoff::default();
+        let mut logged = String::new();
         // Nobody sends here: it is waited on, for a pause that ends.
         let (_never, pause) = crossbeam_channel::bounded::<()>(1);
         loop {
@@ -127,8 +128,14 @@ impl Feed {
             match failed {
                 Ok(()) => tracing::info!("the feed ended"),
                 Err(error) => {
-                    tracing::warn!(%error, "feed");
-                    self.outlet.trouble(Trouble::Server, &error);
+                    // Each failure is told; it is logged when it is another one.
+                    let text = error.to_string();
+                    if heard || text != logged {
+                        tracing::warn!(%error, "feed");
+                        logged = text;
+                    }
+                    let kind = if matches!(error, SyncError::Journal(_)) { Trouble::Storage } else { Trouble::Server };
+                    self.outlet.trouble(kind, &error);
                 }
             }
             let _ = pause.recv_timeout(Duration::from_millis(backoff.failed(random_u64())));
@@ -158,7 +165,7 @@ impl Feed {
         }
     }
 
-    fn act(&self, journal: &mut Journal, station: &Arc<Station>, batch: Batch) -> Result<(), SyncError> {
+    pub(super) fn act(&self, journal: &mut Journal, station: &Arc<Station>, batch: Batch) -> Result<(), SyncError> {
         let event = station.event_id();
         if !batch.admissions.is_empty() || batch.cursor.is_some() {
             let tickets = journal.receive(event, &batch.admissions, batch.cursor)?;
@@ -186,6 +193,6 @@ impl Feed {
     }
 
     fn cut_off(&self, error: &std::io::Error) -> HttpError {
-        HttpError::Unreachable { server: self.base.clone(), error: format!("the feed was cut off: {error}") }
+        HttpError::Unreachable { server: self.base.clone(), error: plain(error) }
     }
 }

@@ -8,6 +8,8 @@ mod feed;
 mod lists;
 mod push;
 mod sse;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -146,8 +148,7 @@ pub fn start(settings: Settings, outlet: Outlet) -> Result<Handle, SyncError> {
     let (orders, inbox) = bounded(ORDERS_MAX);
     let journal = settings.database.connect(Use::Background)?;
     let handle = Handle { orders };
-    let mut this =
-        Talk { settings, journal, outlet, inbox, orders: handle.clone(), backoff: Backoff::default(), feed: None };
+    let mut this = Talk::new(settings, journal, outlet, inbox, handle.clone());
     let spawned = std::thread::Builder::new().name("sync".to_owned()).spawn(move || this.run());
     spawned.map_err(|error| JournalError::Io(format!("no thread could be started: {error}")))?;
     Ok(handle)
@@ -162,6 +163,8 @@ struct Talk {
     backoff: Backoff,
     /// What the feed's thread sees, once it runs.
     feed: Option<Shared>,
+    /// The database failed here and has not worked again yet.
+    storage_failed: bool,
 }
 
 /// The station as the feed's thread sees it: replaced whole when a bundle brings another.
@@ -172,6 +175,11 @@ fn current(shared: &Shared) -> Arc<Station> {
 }
 
 impl Talk {
+    fn new(settings: Settings, journal: Journal, outlet: Outlet, inbox: Receiver<Order>, orders: Handle) -> Self {
+        let backoff = Backoff::default();
+        Talk { settings, journal, outlet, inbox, orders, backoff, feed: None, storage_failed: false }
+    }
+
     fn run(&mut self) {
         loop {
             let standing = places::load(&self.journal);
@@ -184,6 +192,7 @@ impl Talk {
             if let Err(error) = failed {
                 tracing::error!(%error, "synchronisation stopped; it is started again");
                 self.outlet.trouble(Trouble::Storage, &error);
+                self.storage_failed = true;
                 self.pause();
             }
         }
@@ -264,7 +273,12 @@ impl Talk {
                 }
             };
             match done {
-                Ok(()) => self.backoff.succeeded(),
+                Ok(()) => {
+                    self.backoff.succeeded();
+                    if std::mem::take(&mut self.storage_failed) {
+                        self.outlet.mended(Trouble::Storage);
+                    }
+                }
                 Err(SyncError::Http(error)) if error.status().is_none() => {
                     self.outlet.trouble(Trouble::Server, &error);
                     self.wait_out(&mut cursors);

@@ -1,0 +1,189 @@
+//! The whole handheld without a window: lines in by an imager's file, lines out as JSON, a real database in between.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use ticket_signer::TicketStatus;
+
+use super::*;
+use crate::shell::journal::{ConfirmedRecord, StationRecord};
+use crate::testkit::{DEVICE, EVENT, LANE, Organiser, full, listed, short};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn read(&self) -> Vec<Value> {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn verdicts(lines: &[Value]) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let verdicts = lines.iter().filter(|line| line["outcome"].is_string());
+    verdicts.map(|line| (text(&line["outcome"]), text(&line["reason"]))).collect()
+}
+
+/// A data folder of a handheld that was enrolled with a server which does not run.
+fn placed(folder: &Path) -> i64 {
+    let organiser = Organiser::default();
+    let key = keystore::read_or_make(folder).unwrap();
+    let database = Database::open(folder, None, 3).unwrap();
+    let mut journal = database.connect(Use::Background).unwrap();
+    let clock = Clock::new(None);
+    let now_ms = clock.device().system_ms;
+    let bundle = organiser.bundle(DEVICE, &key, Some(&organiser.policy(1)), now_ms);
+    let record = StationRecord {
+        server: "https://127.0.0.1:9".to_owned(),
+        tls_pin: [1; 32],
+        root_fingerprint: organiser.root.public().fingerprint(),
+        device: DEVICE,
+        confirmed: None,
+    };
+    journal.keep_pending(&record).unwrap();
+    let confirmed = ConfirmedRecord {
+        root: bundle.root.into_array(),
+        organiser: bundle.organiser,
+        event: bundle.event,
+        lane: LANE,
+        device_certificate: bundle.device_certificate.into_vec(),
+        lease_until_ms: now_ms + 3_600_000,
+        minimum_list_version: 1,
+        policy: bundle.policy.map(|policy| policy.into_vec()),
+        certificates: bundle.certificates.into_iter().map(|bytes| bytes.into_vec()).collect(),
+        revocations: Vec::new(),
+    };
+    journal.keep_confirmed(&confirmed).unwrap();
+    let at = clock.device();
+    journal.keep_anchor(&clock.take_signed(at.system_ms, at, clock.device()).unwrap()).unwrap();
+    let list = organiser.list(4, 0, &[1, 2].map(|ticket| listed(ticket, 2, TicketStatus::Active)));
+    let mut staging = journal.stage(&list.envelope, &list.manifest).unwrap();
+    let chunk = gate_core::pack::open(&list.manifest.chunks[0], &list.chunks[0].bytes).unwrap();
+    journal.stage_chunk(&mut staging, &chunk).unwrap();
+    journal.make_live(staging, &list.manifest).unwrap();
+    now_ms / 1000
+}
+
+fn run(folder: &Path, codes: &[String]) -> Vec<Value> {
+    let typed = folder.join("typed");
+    std::fs::write(&typed, codes.join("\n")).unwrap();
+    let lines = Lines::default();
+    let options = Options {
+        folder: folder.to_owned(),
+        source: SourceSpec::Wedge(Some(typed)),
+        name: "Handheld 1".to_owned(),
+        server: None,
+    };
+    Gate::open(options, Output::to(Box::new(lines.clone())), |_| Front::default()).unwrap().run().unwrap();
+    lines.read()
+}
+
+#[test]
+fn an_enrolled_handheld_decides_alone_and_tells_each_verdict_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = placed(folder.path());
+    let codes = [
+        short(1, 2, now_s).to_text(),
+        short(1, 2, now_s).to_text(),
+        "https://restaurant.example/menu".to_owned(),
+        short(2, 2, now_s - 300).to_text(),
+        full(&Organiser::default(), 77, 1, now_s).to_text(),
+    ];
+    let lines = run(folder.path(), &codes);
+    let expected = [("admit", "admitted"), ("refuse", "not_a_ticket"), ("refuse", "stale"), ("admit", "admitted")];
+    assert_eq!(verdicts(&lines), expected.map(|(outcome, reason)| (outcome.to_owned(), reason.to_owned())));
+    let shown: Vec<&Value> = lines.iter().filter(|line| line["outcome"].is_string()).collect();
+    assert!(shown.iter().all(|line| line["latency_us"].as_u64().is_some_and(|us| us > 0)));
+    assert_eq!((&shown[0]["lane"], &shown[0]["flagged"]), (&Value::from("Lane 1"), &Value::from(true)));
+    assert_eq!((&shown[3]["unlisted"], &shown[3]["ticket"]), (&Value::from(true), &Value::from("000000000000004d")));
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    assert!(kinds.contains(&"ready") && kinds.contains(&"ended"), "{kinds:?}");
+
+    let lines = run(folder.path(), &[short(1, 2, now_s).to_text()]);
+    assert_eq!(verdicts(&lines), [("refuse".to_owned(), "used".to_owned())], "and nothing shown before is shown again");
+
+    let mut out = Vec::new();
+    assert!(crate::shell::inspect::journal(folder.path(), true, &mut out).unwrap());
+    let rows: Vec<Value> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.iter().filter(|row| row["seq"].is_u64()).count(), 5);
+    assert_eq!(rows[5]["summary"]["rows"], 5);
+    assert!(rows.iter().all(|row| !row.to_string().contains("T1")), "codes are not printed");
+    let mut out = Vec::new();
+    assert!(crate::shell::inspect::check(folder.path(), true, &mut out).unwrap());
+    let found: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!((&found["list"]["tickets"], &found["journal"]["chain"]), (&Value::from(2), &Value::from("whole")));
+}
+
+#[test]
+fn a_verdict_that_nobody_saw_appears_once_before_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = placed(folder.path());
+    {
+        // A process that died after its commit.
+        let organiser = Organiser::default();
+        let database = Database::open(folder.path(), None, 3).unwrap();
+        let mut journal = database.connect(Use::Gate).unwrap();
+        let key = keystore::read(folder.path()).unwrap().unwrap();
+        let code = short(1, 2, now_s);
+        let entry = journal.listed(EVENT, code.ticket()).unwrap();
+        let trust = ticket_signer::TrustStore::new(organiser.root.public(), "Harbour");
+        let context = VerifyContext { event: EVENT, trust: &trust, entry: entry.as_ref(), now_s, freshness_steps: 2 };
+        let scan = Scan { text: code.to_text().into_bytes(), verified: verify(&code, &context) };
+        let policy = organiser.policy(1);
+        let here = Here {
+            device: DEVICE,
+            key: &key,
+            event: EVENT,
+            lane: LANE,
+            policy: Some(&policy),
+            reach: Reach::Alone,
+            now: Clock::new(journal.anchor().unwrap()).read(),
+        };
+        record::record(journal.begin(EVENT).unwrap(), &scan, &here).unwrap();
+    }
+    let lines = run(folder.path(), &[short(1, 2, now_s).to_text()]);
+    let first = lines.iter().find(|line| line["outcome"].is_string() || line["event"] == "ready").unwrap();
+    assert_eq!((&first["outcome"], &first["recalled"]), (&Value::from("admit"), &Value::from(true)), "{lines:?}");
+    assert!(first["latency_us"].is_null());
+    assert_eq!(verdicts(&lines).len(), 1, "the guest still stands there: {lines:?}");
+    assert_eq!(verdicts(&run(folder.path(), &[])), [], "exactly once");
+}
+
+#[test]
+fn without_a_place_nothing_is_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = run(folder.path(), &[short(1, 2, 1).to_text()]);
+    assert_eq!(verdicts(&lines), []);
+    assert!(lines.iter().any(|line| line["event"] == "enrol_wanted"));
+    let told = lines.iter().find(|line| line["event"] == "enrol_failed").unwrap();
+    assert!(told["message"].as_str().unwrap().contains("QR code on the supervisor's page"));
+}
+
+#[test]
+fn a_lost_key_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    placed(folder.path());
+    std::fs::remove_file(folder.path().join(keystore::FILE)).unwrap();
+    let options = Options {
+        folder: folder.path().to_owned(),
+        source: SourceSpec::Frames(folder.path().to_owned()),
+        name: "Handheld 1".to_owned(),
+        server: None,
+    };
+    let error = Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("enrol the handheld again"), "{error}");
+}
