@@ -100,6 +100,12 @@ pub struct Gate {
     ended: Option<Instant>,
 }
 
+/// What is still to be done for one input.
+enum Work {
+    Input(Input),
+    Effect(Effect),
+}
+
 impl Gate {
     /// Opens everything. `make_front` gets the way back into the gate.
     pub fn open(
@@ -249,14 +255,23 @@ impl Gate {
         self.give(Input::Seen(decoded.codes.into_iter().map(|code| code.text).collect()));
     }
 
-    /// Gives the engine an input and does what it says, until it has nothing more to say.
+    /// Gives the engine an input and does what it says, until it has nothing more to say. What one effect leads to is done
+    /// before the next effect: of two codes of one ticket in one frame, the second finds the first recorded and held off.
     fn give(&mut self, input: Input) {
-        let mut inputs = std::collections::VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let at = self.moment();
-            let effects = self.engine.step(at, input);
-            for effect in effects {
-                inputs.extend(self.act(effect));
+        let mut work = std::collections::VecDeque::from([Work::Input(input)]);
+        while let Some(next) = work.pop_front() {
+            match next {
+                Work::Input(input) => {
+                    let at = self.moment();
+                    for effect in self.engine.step(at, input).into_iter().rev() {
+                        work.push_front(Work::Effect(effect));
+                    }
+                }
+                Work::Effect(effect) => {
+                    if let Some(input) = self.act(effect) {
+                        work.push_front(Work::Input(input));
+                    }
+                }
             }
         }
         self.draw();

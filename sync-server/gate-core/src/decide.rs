@@ -241,7 +241,7 @@ fn rules(
         return refuse(Reason::NoLongerValid, Some(Detail::Window { edge_s: class.valid_until_s }));
     }
     if code.kind() == CodeKind::Printed
-        && let Some(verdict) = printed(class.class, view, policy)
+        && let Some(verdict) = printed(class.class, code.serial(), view, policy)
     {
         return verdict;
     }
@@ -291,12 +291,12 @@ fn standing(code: &VerifiedCode, view: &TicketView) -> Option<Verdict> {
     }
 }
 
-fn printed(class: ClassId, view: &TicketView, policy: &Policy) -> Option<Verdict> {
+fn printed(class: ClassId, shown: Serial, view: &TicketView, policy: &Policy) -> Option<Verdict> {
     if !policy.accepts_printed(class) {
         return Some((Outcome::Refuse, Reason::PrintedNotAccepted, None));
     }
     match policy.unlisted_printed {
-        _ if view.entry.is_some() => None,
+        _ if view.entry.as_ref().is_some_and(|entry| entry.serial == shown) => None,
         UnlistedPrinted::Admit => None,
         UnlistedPrinted::Refuse => Some((Outcome::Refuse, Reason::PrintedUnlisted, None)),
         UnlistedPrinted::Review => Some((Outcome::Review, Reason::PrintedUnlisted, None)),

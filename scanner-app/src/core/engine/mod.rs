@@ -306,7 +306,10 @@ impl Engine {
         effects
     }
 
-    fn seen(&mut self, at: Moment, texts: Vec<Vec<u8>>, effects: &mut Vec<Effect>) {
+    fn seen(&mut self, at: Moment, mut texts: Vec<Vec<u8>>, effects: &mut Vec<Effect>) {
+        // One code may be found twice in a frame: in a reflection, or by two passes.
+        let mut found = std::collections::BTreeSet::new();
+        texts.retain(|text| found.insert(text.clone()));
         if !texts.is_empty() {
             self.code_seen_ms = Some(at.steady_ms);
         }

@@ -288,7 +288,7 @@ fn expected(case: &Case) -> Reason {
     object(32, case.late, Reason::NoLongerValid);
     object(33, printed && !case.printed_accepted, Reason::PrintedNotAccepted);
     let asks = case.unlisted_printed != UnlistedPrinted::Admit;
-    object(34, printed && entry.is_none() && asks, Reason::PrintedUnlisted);
+    object(34, printed && entry_serial != Some(case.shown) && asks, Reason::PrintedUnlisted);
     // Admissions, partition, and what the gate itself does not know.
     object(40, case.admitted >= usize::from(case.allowed), Reason::Used);
     object(50, case.partition == Partition::Strict, Reason::NoGrant);
