@@ -168,8 +168,8 @@ pub fn plain(error: &(dyn std::error::Error + 'static)) -> String {
     use std::io::ErrorKind;
     let mut cause = error;
     loop {
-        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        match kind {
+        let io = cause.downcast_ref::<std::io::Error>();
+        match io.map(std::io::Error::kind) {
             Some(ErrorKind::ConnectionRefused) => return "it does not run, or another address is meant".to_owned(),
             Some(
                 ErrorKind::UnexpectedEof
@@ -185,7 +185,9 @@ pub fn plain(error: &(dyn std::error::Error + 'static)) -> String {
             Some(ErrorKind::TimedOut | ErrorKind::WouldBlock) => return "it does not answer in time".to_owned(),
             _ => {}
         }
-        match cause.source() {
+        // An I/O error that wraps another one hides it from `source`.
+        let wrapped = io.and_then(std::io::Error::get_ref).map(|inner| inner as &(dyn std::error::Error + 'static));
+        match wrapped.or_else(|| cause.source()) {
             Some(inner) => cause = inner,
             None => return cause.to_string(),
         }

@@ -100,3 +100,15 @@ fn refusals_oversize_and_silence_have_their_own_words() {
     assert!(error.to_string().contains("cannot be reached"), "{error}");
     assert!(Server::new("http://127.0.0.1:1", pin, None).unwrap().get::<u8>("/").is_err(), "never without TLS");
 }
+
+#[test]
+fn a_line_that_breaks_off_is_said_in_plain_words() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let cut = std::thread::spawn(move || drop(listener.accept().unwrap()));
+    let error = Server::new(&base, [0; 32], None).unwrap().get::<u8>("/").unwrap_err();
+    cut.join().unwrap();
+    assert!(error.to_string().contains("the connection breaks off"), "{error}");
+    let refused = Server::new(&base, [0; 32], None).unwrap().get::<u8>("/").unwrap_err();
+    assert!(refused.to_string().contains("it does not run"), "{refused}");
+}
