@@ -22,6 +22,8 @@ pub struct Lane {
     painted: u32,
     process: Option<Process>,
     verdicts: Vec<Value>,
+    /// Conflicts that were told while something else was waited for: they may come at any time.
+    conflicts: Vec<Value>,
 }
 
 impl Lane {
@@ -30,7 +32,16 @@ impl Lane {
         std::fs::create_dir_all(folder.join("frames"))?;
         let name = name.to_owned();
         let folder = folder.to_path_buf();
-        Ok(Lane { name, folder, screenshots, window, painted: 0, process: None, verdicts: Vec::new() })
+        Ok(Lane {
+            name,
+            folder,
+            screenshots,
+            window,
+            painted: 0,
+            process: None,
+            verdicts: Vec::new(),
+            conflicts: Vec::new(),
+        })
     }
 
     pub fn data(&self) -> PathBuf {
@@ -108,8 +119,23 @@ impl Lane {
 
     /// Waits for an event line of this kind for which `wanted` holds.
     pub fn event(&mut self, kind: &str, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
-        let right = |line: &str| json(line).filter(|value| value["event"] == kind && wanted(value));
-        self.process()?.wait_for(&format!("the event \"{kind}\""), right)
+        if kind == "conflict"
+            && let Some(at) = self.conflicts.iter().position(&mut wanted)
+        {
+            return Ok(self.conflicts.remove(at));
+        }
+        let process = self.process.as_mut().context("the handheld does not run")?;
+        let conflicts = &mut self.conflicts;
+        process.wait_for(&format!("the event \"{kind}\""), |line| {
+            let value = json(line)?;
+            if value["event"] == kind && wanted(&value) {
+                return Some(value);
+            }
+            if value["event"] == "conflict" {
+                conflicts.push(value);
+            }
+            None
+        })
     }
 
     /// Frame to durable verdict of every scan so far, in microseconds.
