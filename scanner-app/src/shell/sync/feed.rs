@@ -1,5 +1,9 @@
 //! The feed: what other lanes did, as it happens. While it is alive this lane hears the server.
+//!
+//! Invariants: the cursor passes an admission only when it is kept, or can never be believed; this lane does not hear the
+//! others while one of their admissions waits for a certificate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gate_core::row::SignedRow;
 use gate_core::wire::v1::{FeedMessage, WireRow};
-use ticket_signer::{AuthorityError, DeviceCertificate};
+use ticket_signer::{AuthorityError, DeviceCertificate, KeyId};
 
 use super::sse::{Event, Events};
 use super::{Handle, Order, Outlet, Shared, SyncError, current};
@@ -24,6 +28,11 @@ use crate::shell::places;
 const BATCH_MAX: usize = 128;
 /// A device may have gone on for this long after its lease, by its own clock; milliseconds.
 const LEASE_TOLERANCE_MS: i64 = 10 * 60_000;
+/// How many bundles may come without an authority's certificate before its rows are passed over: the first may have been on
+/// its way already when the row came.
+const BUNDLES_AWAITED: u8 = 2;
+/// The most authorities without a certificate that are remembered.
+const UNHEARD_MAX: usize = 16;
 
 pub(super) struct Feed {
     pub(super) base: String,
@@ -72,6 +81,39 @@ pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Re
     Ok(ReceivedAdmission { row, body, certificate })
 }
 
+/// Authorities that signed for other devices and that no certificate names: how many bundles came since without one, and the
+/// station of the last. Their rows wait, and not for ever.
+#[derive(Debug, Default)]
+pub(super) struct Unheard {
+    keys: BTreeMap<KeyId, (u8, Arc<Station>)>,
+}
+
+impl Unheard {
+    /// Whether rows under `key` are to wait for another bundle than `station`'s.
+    fn waits(&mut self, key: KeyId, station: &Arc<Station>) -> bool {
+        if !self.keys.contains_key(&key) && self.keys.len() >= UNHEARD_MAX {
+            self.keys.pop_first();
+        }
+        let (bundles, last) = self.keys.entry(key).or_insert_with(|| (0, Arc::clone(station)));
+        if *bundles < BUNDLES_AWAITED && !Arc::ptr_eq(last, station) {
+            *bundles += 1;
+            *last = Arc::clone(station);
+            if *bundles == BUNDLES_AWAITED {
+                tracing::warn!(%key, "no bundle names the authority of another lane; that lane's rows are passed over");
+            }
+        }
+        *bundles < BUNDLES_AWAITED
+    }
+}
+
+/// The authority that has no certificate yet, if that is why a row was not believed. A key that has one, and did not sign, is
+/// reported by the same error.
+fn unheard_of(error: &Disbelief, station: &Station) -> Option<KeyId> {
+    let Disbelief::Authority(AuthorityError::UnknownKey(key)) = error else { return None };
+    let named = station.trust.certificates().any(|certificate| certificate.fields().key.key_id() == *key);
+    (!named).then_some(*key)
+}
+
 /// What a batch of events came to.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -80,18 +122,30 @@ pub(super) struct Batch {
     pub(super) heard: bool,
     pub(super) list: Option<u64>,
     pub(super) bundle: bool,
+    /// The next row waits for a bundle: the cursor stays before it, and nothing after it was taken.
+    pub(super) waits: bool,
 }
 
 impl Batch {
-    pub(super) fn take(&mut self, event: &Event, station: &Station) {
-        self.cursor = self.cursor.max(event.id);
+    pub(super) fn take(&mut self, event: &Event, station: &Arc<Station>, unheard: &mut Unheard) {
+        if self.waits {
+            return;
+        }
         let message = URL_SAFE_NO_PAD.decode(&event.data).ok();
         match message.and_then(|bytes| gate_core::wire::from_cbor::<FeedMessage>(&bytes).ok()) {
             Some(FeedMessage::Admission { row, device_certificate }) => {
                 match believe(row, &device_certificate, station) {
                     Ok(admission) if admission.body.device == station.device => {}
                     Ok(admission) => self.admissions.push(admission),
-                    Err(error) => tracing::warn!(%error, cursor = event.id, "a row from the feed was not believed"),
+                    Err(error) => match unheard_of(&error, station) {
+                        Some(key) if unheard.waits(key, station) => {
+                            (self.waits, self.bundle, self.heard) = (true, true, false);
+                            return;
+                        }
+                        // Said when it was given up.
+                        Some(_) => tracing::debug!(%error, cursor = event.id, "a row from the feed was passed over"),
+                        None => tracing::warn!(%error, cursor = event.id, "a row from the feed was not believed"),
+                    },
                 }
             }
             Some(FeedMessage::List { version }) => self.list = self.list.max(Some(version)),
@@ -104,7 +158,15 @@ impl Batch {
             // A newer server may say more than this version understands.
             None => tracing::debug!(cursor = event.id, "an unknown feed message"),
         }
+        self.cursor = self.cursor.max(event.id);
     }
+}
+
+/// Why listening ended without a failure.
+enum End {
+    Stream,
+    /// A row waits for another bundle than this station's.
+    Waits(Arc<Station>),
 }
 
 impl Feed {
@@ -115,18 +177,24 @@ impl Feed {
 
     fn run(&self, journal: &mut Journal) {
         let mut backoff = Backoff::default();
+        let mut unheard = Unheard::default();
         let mut logged = String::new();
         // Nobody sends here: it is waited on, for a pause that ends.
         let (_never, pause) = crossbeam_channel::bounded::<()>(1);
         loop {
             let mut heard = false;
-            let failed = self.listen(journal, &mut heard);
+            let ended = self.listen(journal, &mut unheard, &mut heard);
             self.outlet.input(Input::Sync(SyncNews::Silent));
             if heard {
                 backoff.succeeded();
             }
-            match failed {
-                Ok(()) => tracing::info!("the feed ended"),
+            let mut waited_with = None;
+            match ended {
+                Ok(End::Stream) => tracing::info!("the feed ended"),
+                Ok(End::Waits(station)) => {
+                    tracing::info!("another lane's admission waits for its authority's certificate");
+                    waited_with = Some(station);
+                }
                 Err(error) => {
                     // Each failure is told; it is logged when it is another one.
                     let text = error.to_string();
@@ -138,12 +206,21 @@ impl Feed {
                     self.outlet.trouble(kind, &error);
                 }
             }
-            let _ = pause.recv_timeout(Duration::from_millis(backoff.failed(random_u64())));
+            loop {
+                let _ = pause.recv_timeout(Duration::from_millis(backoff.failed(random_u64())));
+                match &waited_with {
+                    // Orders that come while the other thread pauses are not kept.
+                    Some(station) if Arc::ptr_eq(station, &current(&self.station)) => {
+                        self.orders.order(Order::BundleWanted);
+                    }
+                    _ => break,
+                }
+            }
         }
     }
 
-    /// Listens until the stream ends or fails.
-    fn listen(&self, journal: &mut Journal, heard: &mut bool) -> Result<(), SyncError> {
+    /// Listens until the stream ends or fails, or a row has to wait for a bundle.
+    fn listen(&self, journal: &mut Journal, unheard: &mut Unheard, heard: &mut bool) -> Result<End, SyncError> {
         let event = current(&self.station).event_id();
         let server = Server::for_feed(&self.base, self.pin, self.signer.clone())?;
         let cursor = journal.feed_cursor(event)?;
@@ -152,16 +229,20 @@ impl Feed {
         // The other thread may be in its pause after a failure; the server is back.
         self.orders.order(Order::Now);
         loop {
-            let Some(first) = events.next().map_err(|error| self.cut_off(&error))? else { return Ok(()) };
+            let Some(first) = events.next().map_err(|error| self.cut_off(&error))? else { return Ok(End::Stream) };
             let station = current(&self.station);
             let mut batch = Batch::default();
-            batch.take(&first, &station);
-            while batch.admissions.len() < BATCH_MAX && events.at_hand() {
+            batch.take(&first, &station, unheard);
+            while !batch.waits && batch.admissions.len() < BATCH_MAX && events.at_hand() {
                 let Some(next) = events.next().map_err(|error| self.cut_off(&error))? else { break };
-                batch.take(&next, &station);
+                batch.take(&next, &station, unheard);
             }
             *heard |= batch.heard;
+            let waits = batch.waits;
             self.act(journal, &station, batch)?;
+            if waits {
+                return Ok(End::Waits(station));
+            }
         }
     }
 

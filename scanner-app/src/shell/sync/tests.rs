@@ -9,10 +9,14 @@ use gate_core::pack::PackError;
 use gate_core::row::{SignedRow, text_hash};
 use gate_core::wire::v1::{FeedMessage, Receipt, ReceiptPayload, SignedTime};
 use serde_bytes::ByteBuf;
+use ticket_signer::certificate::DeviceCertificateFields;
 use ticket_signer::list::{ChunkRef, ListError};
-use ticket_signer::{ClassId, DeviceId, LaneId, ListedTicket, Purpose, Role, TicketId, TicketStatus, envelope};
+use ticket_signer::{
+    ClassId, DeviceCertificate, DeviceId, KeyRevocation, LaneId, ListedTicket, Purpose, Role, TicketId, TicketStatus,
+    envelope,
+};
 
-use super::feed::{Batch, Disbelief, believe};
+use super::feed::{Batch, Disbelief, Unheard, believe};
 use super::push::ReceiptFault;
 use super::sse::Event;
 use super::*;
@@ -77,6 +81,21 @@ impl World {
     fn list_with(&mut self, list: &Packed, spoil: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<ListState, SyncError> {
         let mut chunks = |hash: &[u8; 32], _: u64| -> Result<Vec<u8>, HttpError> { Ok(spoil(list.chunk(hash))) };
         self.talk.take_list(&list.envelope, &self.station, &mut chunks)
+    }
+
+    /// The feed of this handheld, with the orders that it gives.
+    fn feed(&self) -> (feed::Feed, Receiver<Order>) {
+        let (orders, ordered) = bounded(8);
+        let feed = feed::Feed {
+            base: String::new(),
+            pin: [0; 32],
+            signer: Signer { device: DEVICE, key: Arc::new(SecretKey::from_bytes(&[9; 32])) },
+            station: Arc::new(Mutex::new(Arc::clone(&self.station))),
+            orders: Handle { orders },
+            outlet: self.talk.outlet.clone(),
+            clock: self.talk.settings.clock.clone(),
+        };
+        (feed, ordered)
     }
 
     fn version(&self) -> u64 {
@@ -304,7 +323,8 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
     let mut batch = Batch::default();
     let time = SignedTime::seal(NOW_MS, &world.organiser.key(Role::Time)).unwrap();
     let forged_time = SignedTime::seal(NOW_MS, &key).unwrap();
-    batch.take(&feed_event(1, &FeedMessage::Time(forged_time)), &world.station);
+    let mut unheard = Unheard::default();
+    batch.take(&feed_event(1, &FeedMessage::Time(forged_time)), &world.station, &mut unheard);
     assert!(!batch.heard, "an unsigned word is no word");
     for (id, message) in [
         (11, admission(1)),
@@ -313,23 +333,14 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
         (14, FeedMessage::Policy { version: 1 }),
         (15, FeedMessage::Time(time)),
     ] {
-        batch.take(&feed_event(id, &message), &world.station);
+        batch.take(&feed_event(id, &message), &world.station, &mut unheard);
     }
-    batch.take(&Event { id: Some(16), data: "nonsense".to_owned() }, &world.station);
+    batch.take(&Event { id: Some(16), data: "nonsense".to_owned() }, &world.station, &mut unheard);
     assert_eq!(
         (batch.admissions.len(), batch.cursor, batch.list, batch.heard, batch.bundle),
         (2, Some(16), Some(3), true, false)
     );
-    let (orders, announced) = bounded(8);
-    let feed = feed::Feed {
-        base: String::new(),
-        pin: [0; 32],
-        signer: Signer { device: DEVICE, key: Arc::new(SecretKey::from_bytes(&[9; 32])) },
-        station: Arc::new(Mutex::new(Arc::clone(&world.station))),
-        orders: Handle { orders },
-        outlet: world.talk.outlet.clone(),
-        clock: world.talk.settings.clock.clone(),
-    };
+    let (feed, announced) = world.feed();
     while world.messages.try_recv().is_ok() {}
     feed.act(&mut world.talk.journal, &world.station, batch).unwrap();
     assert_eq!(world.talk.journal.feed_cursor(EVENT).unwrap(), 16);
@@ -340,6 +351,109 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
         "{told:?}"
     );
     assert!(told.last().is_some_and(|text| text.contains("Heard")), "heard only after all is kept: {told:?}");
+}
+
+/// An admission at another lane whose device was certified by `authority`.
+fn admission_under(authority: &SecretKey) -> FeedMessage {
+    let (key, device) = (SecretKey::from_bytes(&[44; 32]), DeviceId(0xEE));
+    let fields = DeviceCertificateFields {
+        device,
+        key: key.public(),
+        event: EVENT,
+        not_before_s: 1,
+        not_after_s: u32::try_from(NOW_S + 60).unwrap(),
+    };
+    let certificate = DeviceCertificate::issue(fields, authority).unwrap();
+    FeedMessage::Admission {
+        row: body(device, 1, 9).sign(&key).into(),
+        device_certificate: ByteBuf::from(certificate.to_bytes().to_vec()),
+    }
+}
+
+#[test]
+fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
+    let mut world = world();
+    world.list(&world.organiser.list(1, 0, &[active(9)])).unwrap();
+    let (feed, ordered) = world.feed();
+    let authority = SecretKey::from_bytes(&[70; 32]);
+    let row = feed_event(12, &admission_under(&authority));
+    let time = || SignedTime::seal(NOW_MS, &world.organiser.key(Role::Time)).unwrap();
+    let events = [
+        feed_event(11, &FeedMessage::List { version: 3 }),
+        row.clone(),
+        feed_event(13, &FeedMessage::List { version: 4 }),
+        feed_event(14, &FeedMessage::Time(time())),
+    ];
+    let mut unheard = Unheard::default();
+    let mut batch = Batch::default();
+    for event in &events {
+        batch.take(event, &world.station, &mut unheard);
+    }
+    assert_eq!((batch.cursor, batch.list, batch.heard, batch.admissions.len()), (Some(11), Some(3), false, 0));
+    assert!(batch.waits && batch.bundle);
+    while world.messages.try_recv().is_ok() {}
+    feed.act(&mut world.talk.journal, &world.station, batch).unwrap();
+    assert_eq!(world.talk.journal.feed_cursor(EVENT).unwrap(), 11, "it comes again");
+    assert!(ordered.try_iter().any(|order| matches!(order, Order::BundleWanted)));
+    assert!(world.messages.try_iter().all(|message| !format!("{message:?}").contains("Heard")));
+
+    let mut again = Batch::default();
+    again.take(&row, &world.station, &mut unheard);
+    assert!(again.waits, "no other bundle came meanwhile");
+    let bundle = world.bundle(|organiser, bundle| {
+        bundle.certificates.push(ByteBuf::from(organiser.certificate(Role::Device, &authority)));
+    });
+    let mut taken = Batch::default();
+    taken.take(&row, &bundle.unwrap(), &mut unheard);
+    assert_eq!((taken.admissions.len(), taken.cursor, taken.waits), (1, Some(12), false));
+}
+
+#[test]
+fn an_authority_that_no_bundle_names_does_not_hold_the_feed_up_for_ever() {
+    let mut world = world();
+    let row = feed_event(12, &admission_under(&SecretKey::from_bytes(&[70; 32])));
+    let mut unheard = Unheard::default();
+    let mut waited = 0;
+    loop {
+        let mut batch = Batch::default();
+        batch.take(&row, &world.station, &mut unheard);
+        if !batch.waits {
+            assert_eq!((batch.admissions.len(), batch.cursor), (0, Some(12)), "passed over");
+            break;
+        }
+        waited += 1;
+        assert!(waited < 5, "still waiting");
+        world.station = world.bundle(|_, _| {}).unwrap();
+    }
+    assert_eq!(waited, 2, "the first bundle may have been on its way before the row came");
+}
+
+#[test]
+fn an_authority_that_is_refused_is_not_waited_for() {
+    let mut world = world();
+    let revoked = SecretKey::from_bytes(&[71; 32]);
+    let mut wrong_role = Batch::default();
+    let mut unheard = Unheard::default();
+    let row = feed_event(12, &admission_under(&world.organiser.key(Role::Issue)));
+    wrong_role.take(&row, &world.station, &mut unheard);
+    assert_eq!((wrong_role.waits, wrong_role.cursor), (false, Some(12)));
+    let station = world.bundle(|organiser, bundle| {
+        bundle.certificates.push(ByteBuf::from(organiser.certificate(Role::Device, &revoked)));
+        let revocation = KeyRevocation::issue(revoked.public().key_id(), 1, &organiser.root);
+        bundle.revocations.push(ByteBuf::from(revocation.to_bytes().to_vec()));
+    });
+    let mut batch = Batch::default();
+    batch.take(&feed_event(13, &admission_under(&revoked)), &station.unwrap(), &mut unheard);
+    assert_eq!((batch.waits, batch.cursor, batch.admissions.len()), (false, Some(13), 0));
+    // A certificate that a known authority did not sign is a forgery, whatever bundle comes.
+    let FeedMessage::Admission { row, mut device_certificate } = admission_under(&world.organiser.key(Role::Device))
+    else {
+        panic!("an admission")
+    };
+    device_certificate[70] ^= 1;
+    let mut forged = Batch::default();
+    forged.take(&feed_event(14, &FeedMessage::Admission { row, device_certificate }), &world.station, &mut unheard);
+    assert_eq!((forged.waits, forged.cursor, forged.admissions.len()), (false, Some(14), 0));
 }
 
 #[test]
