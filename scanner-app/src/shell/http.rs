@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gate_core::request;
 use gate_core::wire::MEDIA_TYPE;
+use gate_core::wire::v1::GENERATION_HEADER;
 use reqwest::blocking::{Client, Response};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -132,9 +133,12 @@ impl Server {
         read_cbor(self.send("POST", target, body)?, ANSWER_BYTES_MAX)
     }
 
-    /// Opens a stream of server-sent events: reading it fails after [`FEED_SILENCE`] without a byte.
-    pub fn stream(&self, target: &str) -> Result<impl Read + use<>, HttpError> {
-        self.send("GET", target, Vec::new())
+    /// Opens a stream of server-sent events, with the generation that its cursors are of, if the server names one: reading it
+    /// fails after [`FEED_SILENCE`] without a byte.
+    pub fn stream(&self, target: &str) -> Result<(impl Read + use<>, Option<u64>), HttpError> {
+        let answer = self.send("GET", target, Vec::new())?;
+        let generation = answer.headers().get(GENERATION_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok((answer, generation))
     }
 
     fn send(&self, method: &'static str, target: &str, body: Vec<u8>) -> Result<Response, HttpError> {
@@ -277,4 +281,4 @@ impl ServerCertVerifier for Pinned {
 
 #[cfg(test)]
 #[path = "http_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -10,7 +10,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::*;
 
 /// Answers each of `count` connections with `answer`, and returns what was asked.
-fn serve(answer: &'static [u8], count: usize) -> (String, [u8; 32], JoinHandle<Vec<String>>) {
+pub(in crate::shell) fn serve(answer: &'static [u8], count: usize) -> (String, [u8; 32], JoinHandle<Vec<String>>) {
     let key = KeyPair::generate().unwrap();
     let pin: [u8; 32] = Sha256::digest(key.subject_public_key_info()).into();
     let certificate = CertificateParams::new(vec!["elsewhere.example".to_owned()]).unwrap().self_signed(&key).unwrap();

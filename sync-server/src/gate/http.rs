@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use gate_core::merge;
 use gate_core::request;
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentStatus, IncidentReport, ListAnswer, ReceiptPayload, ScanAnswer, ScanUpload,
+    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, IncidentReport, ListAnswer, ReceiptPayload,
+    ScanAnswer, ScanUpload,
 };
 use gate_core::wire::{MEDIA_TYPE, from_cbor, to_cbor};
 use serde::{Deserialize, Serialize};
@@ -254,21 +255,33 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
     })
 }
 
+#[derive(Deserialize)]
+struct FeedPlace {
+    #[serde(default)]
+    cursor: u64,
+    /// The generation that the cursor is of, if the handheld knows it.
+    generation: Option<u64>,
+}
+
 /// What other lanes did and what has changed, as it happens.
 #[utoipa::path(get, path = "/gate/v1/events/{event}/feed", tag = "gate",
-    params(("event" = u32, Path), ("cursor" = Option<u64>, Query), ("Turnstone-Device" = String, Header)),
+    params(("event" = u32, Path), ("cursor" = Option<u64>, Query), ("generation" = Option<u64>, Query),
+           ("Turnstone-Device" = String, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = ProblemDocument)))]
 async fn lane_feed(
     State(gate): State<Gate>,
     PathParams(event): PathParams<u32>,
-    QueryParams(Cursor { cursor }): QueryParams<Cursor>,
+    QueryParams(FeedPlace { cursor, generation }): QueryParams<FeedPlace>,
     method: Method,
     target: OriginalUri,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
     let device = confirmed(&gate, event, &request).await?;
-    Ok(feed::lane(gate, device, cursor).into_response())
+    let own = gate.platform.store.incarnation(gate.platform.random.id64()).await?;
+    // A cursor of another generation counts other rows. What the lane has already, it takes for known.
+    let cursor = if generation.is_some_and(|generation| generation != own) { 0 } else { cursor };
+    Ok(([(GENERATION_HEADER, own.to_string())], feed::lane(gate, device, cursor)).into_response())
 }
 
 impl From<GateError> for Problem {

@@ -5,8 +5,8 @@ use axum::http::{Request, StatusCode};
 use gate_core::chain::row_hash;
 use gate_core::row::{RowBody, SignedRow};
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, ListAnswer, ScanAnswer, ScanUpload,
-    StationBundle,
+    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, GENERATION_HEADER, ListAnswer, ScanAnswer,
+    ScanUpload, StationBundle,
 };
 use gate_core::wire::{from_cbor, to_cbor};
 use gate_core::{Policy, pack, request};
@@ -360,12 +360,18 @@ fn message(data: &str) -> FeedMessage {
 }
 
 async fn open_feed(server: &Server, handheld: &Handheld, cursor: u64) -> Body {
-    let path = format!("/gate/v1/events/1/feed?cursor={cursor}");
+    feed_at(server, handheld, &cursor.to_string()).await.0
+}
+
+/// The feed from `place` on (a cursor, and what else stands in the query), and its generation.
+async fn feed_at(server: &Server, handheld: &Handheld, place: &str) -> (Body, u64) {
+    let path = format!("/gate/v1/events/1/feed?cursor={place}");
     let header = request::sign(&handheld.key, handheld.id, "GET", &path, NOW_MS, &[]);
     let request = Request::get(path).header(request::HEADER, header).body(Body::empty()).unwrap();
     let response = server.send(request).await;
     assert_eq!(response.status(), StatusCode::OK);
-    response.into_body()
+    let generation = response.headers()[GENERATION_HEADER].to_str().unwrap().parse().unwrap();
+    (response.into_body(), generation)
 }
 
 /// What a feed says up to its first time: kinds by name, and the cursor to come back with.
@@ -405,6 +411,11 @@ async fn a_feed_tells_the_time_after_all_that_was_before_it() {
     assert_eq!(kinds, ["list", "policy", "time"]);
     let (kinds, _) = until_time(&mut open_feed(&server, &two, 9_999).await).await;
     assert_eq!(kinds.len(), 603, "a cursor from before a backup was restored begins again");
+    let (_, generation) = feed_at(&server, &two, "601").await;
+    let (mut same, again) = feed_at(&server, &two, &format!("601&generation={generation}")).await;
+    assert_eq!((until_time(&mut same).await.0.len(), again), (3, generation));
+    let (mut other, _) = feed_at(&server, &two, &format!("601&generation={}", generation ^ 1)).await;
+    assert_eq!(until_time(&mut other).await.0.len(), 603, "also when this server has as many rows by now");
 
     // It hears at once what another lane sends, and nothing more once it is revoked.
     one.admit(1, 777, NOW_MS);

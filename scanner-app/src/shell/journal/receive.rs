@@ -49,17 +49,31 @@ impl Journal {
             }
             if let Some(cursor) = cursor {
                 let sql = "INSERT INTO feed_cursor (event, cursor) VALUES (?1, ?2)
-                           ON CONFLICT DO UPDATE SET cursor = max(cursor, excluded.cursor)";
+                           ON CONFLICT DO UPDATE SET cursor = excluded.cursor";
                 tx.prepare_cached(sql)?.execute(params![event.0, bits(cursor)])?;
             }
             Ok(tickets)
         })
     }
 
-    pub fn feed_cursor(&self, event: EventId) -> Result<u64, JournalError> {
-        let sql = "SELECT cursor FROM feed_cursor WHERE event = ?1";
-        let cursor: Option<i64> = self.connection.query_row(sql, [event.0], |row| row.get(0)).optional()?;
-        Ok(cursor.unwrap_or(0) as u64)
+    /// The feed's cursor, and the generation that it is of, if the server has named one.
+    pub fn feed_place(&self, event: EventId) -> Result<(u64, Option<u64>), JournalError> {
+        let sql = "SELECT cursor, generation FROM feed_cursor WHERE event = ?1";
+        let place: Option<(i64, Option<i64>)> =
+            self.connection.query_row(sql, [event.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (cursor, generation) = place.unwrap_or_default();
+        Ok((cursor as u64, generation.map(|generation| generation as u64)))
+    }
+
+    /// Keeps the feed's generation. A cursor of another one is worth nothing and begins anew.
+    pub fn keep_feed_generation(&mut self, event: EventId, generation: u64) -> Result<(), JournalError> {
+        self.write(|tx| {
+            let sql = "INSERT INTO feed_cursor (event, cursor, generation) VALUES (?1, 0, ?2)
+                       ON CONFLICT DO UPDATE SET generation = excluded.generation,
+                       cursor = CASE WHEN generation <> excluded.generation THEN 0 ELSE cursor END";
+            tx.prepare_cached(sql)?.execute(params![event.0, bits(generation)])?;
+            Ok(())
+        })
     }
 
     /// The conflict over one ticket, if there is one, and the ticket's class.

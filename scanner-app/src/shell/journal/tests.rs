@@ -275,7 +275,21 @@ fn conflicts_come_from_received_admissions() {
     let twice = [received.clone(), received];
     assert_eq!(world.journal.receive(EVENT, &twice, Some(4)).unwrap(), [TicketId(1)]);
     assert_eq!(world.journal.receive(EVENT, &twice, Some(3)).unwrap(), []);
-    assert_eq!(world.journal.feed_cursor(EVENT).unwrap(), 4);
+    assert_eq!(
+        world.journal.feed_place(EVENT).unwrap(),
+        (3, None),
+        "a restored server counts anew, and it is followed"
+    );
+    world.journal.keep_feed_generation(EVENT, u64::MAX).unwrap();
+    assert_eq!(
+        world.journal.feed_place(EVENT).unwrap(),
+        (3, Some(u64::MAX)),
+        "the first that is named is the cursor's"
+    );
+    world.journal.keep_feed_generation(EVENT, 8).unwrap();
+    assert_eq!(world.journal.feed_place(EVENT).unwrap(), (0, Some(8)), "another one's cursor is worth nothing");
+    world.journal.receive(EVENT, &[], Some(4)).unwrap();
+    assert_eq!(world.journal.feed_place(EVENT).unwrap(), (4, Some(8)));
     let (class, conflict) = world.journal.conflict(EVENT, TicketId(1)).unwrap().unwrap();
     assert_eq!((class, conflict.allowed, conflict.admissions.len()), (CLASS, 1, 2));
     assert_eq!(world.journal.conflicts(EVENT, 10).unwrap(), [(class, conflict)]);
@@ -287,7 +301,7 @@ fn a_newer_a_foreign_and_a_damaged_database_are_left_alone() {
     let world = world(&[]);
     world.journal.connection.pragma_update(None, "user_version", 99).unwrap();
     let error = open(world.folder.path());
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 1 }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, known: 2 }), "{error}");
     assert!(error.to_string().contains("Install that version again"));
 
     let folder = tempfile::tempdir().unwrap();

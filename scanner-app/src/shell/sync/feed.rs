@@ -158,12 +158,14 @@ impl Batch {
             // A newer server may say more than this version understands.
             None => tracing::debug!(cursor = event.id, "an unknown feed message"),
         }
-        self.cursor = self.cursor.max(event.id);
+        // The server's word, also where it is less: one that was restored from a backup counts anew.
+        self.cursor = event.id.or(self.cursor);
     }
 }
 
 /// Why listening ended without a failure.
-enum End {
+#[derive(Debug)]
+pub(super) enum End {
     Stream,
     /// A row waits for another bundle than this station's.
     Waits(Arc<Station>),
@@ -220,11 +222,21 @@ impl Feed {
     }
 
     /// Listens until the stream ends or fails, or a row has to wait for a bundle.
-    fn listen(&self, journal: &mut Journal, unheard: &mut Unheard, heard: &mut bool) -> Result<End, SyncError> {
+    pub(super) fn listen(
+        &self,
+        journal: &mut Journal,
+        unheard: &mut Unheard,
+        heard: &mut bool,
+    ) -> Result<End, SyncError> {
         let event = current(&self.station).event_id();
         let server = Server::for_feed(&self.base, self.pin, self.signer.clone())?;
-        let cursor = journal.feed_cursor(event)?;
-        let stream = server.stream(&format!("/gate/v1/events/{event}/feed?cursor={cursor}"))?;
+        let (cursor, known) = journal.feed_place(event)?;
+        let known_part = known.map(|generation| format!("&generation={generation}")).unwrap_or_default();
+        let (stream, generation) =
+            server.stream(&format!("/gate/v1/events/{event}/feed?cursor={cursor}{known_part}"))?;
+        if let Some(generation) = generation.filter(|generation| known != Some(*generation)) {
+            journal.keep_feed_generation(event, generation)?;
+        }
         let mut events = Events::new(stream);
         // The other thread may be in its pause after a failure; the server is back.
         self.orders.order(Order::Now);

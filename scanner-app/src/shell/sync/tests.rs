@@ -343,7 +343,7 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
     let (feed, announced) = world.feed();
     while world.messages.try_recv().is_ok() {}
     feed.act(&mut world.talk.journal, &world.station, batch).unwrap();
-    assert_eq!(world.talk.journal.feed_cursor(EVENT).unwrap(), 16);
+    assert_eq!(world.talk.journal.feed_place(EVENT).unwrap(), (16, None));
     assert!(matches!(announced.try_recv(), Ok(Order::Announced { version: 3 })));
     let told: Vec<String> = world.messages.try_iter().map(|message| format!("{message:?}")).collect();
     assert!(
@@ -393,7 +393,7 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     assert!(batch.waits && batch.bundle);
     while world.messages.try_recv().is_ok() {}
     feed.act(&mut world.talk.journal, &world.station, batch).unwrap();
-    assert_eq!(world.talk.journal.feed_cursor(EVENT).unwrap(), 11, "it comes again");
+    assert_eq!(world.talk.journal.feed_place(EVENT).unwrap(), (11, None), "it comes again");
     assert!(ordered.try_iter().any(|order| matches!(order, Order::BundleWanted)));
     assert!(world.messages.try_iter().all(|message| !format!("{message:?}").contains("Heard")));
 
@@ -406,6 +406,29 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     let mut taken = Batch::default();
     taken.take(&row, &bundle.unwrap(), &mut unheard);
     assert_eq!((taken.admissions.len(), taken.cursor, taken.waits), (1, Some(12), false));
+}
+
+#[test]
+fn a_server_that_counts_anew_is_followed() {
+    let mut world = world();
+    let mut batch = Batch::default();
+    for id in [16, 3] {
+        batch.take(&feed_event(id, &FeedMessage::Trust), &world.station, &mut Unheard::default());
+    }
+    assert_eq!(batch.cursor, Some(3), "from the beginning, after a backup was restored");
+    let (mut feed, _ordered) = world.feed();
+    world.talk.journal.receive(EVENT, &[], Some(16)).unwrap();
+    world.talk.journal.keep_feed_generation(EVENT, 8).unwrap();
+    let answer = b"HTTP/1.1 200 OK\r\nTurnstone-Feed-Generation: 9\r\nContent-Length: 16\r\n\r\nid: 5\ndata: x\n\n\n";
+    let (base, pin, server) = crate::shell::http::tests::serve(answer, 2);
+    (feed.base, feed.pin) = (base, pin);
+    for place in [(5, Some(9)), (5, Some(9))] {
+        feed.listen(&mut world.talk.journal, &mut Unheard::default(), &mut false).unwrap();
+        assert_eq!(world.talk.journal.feed_place(EVENT).unwrap(), place);
+    }
+    let asked = server.join().unwrap();
+    assert!(asked[0].starts_with("GET /gate/v1/events/7/feed?cursor=16&generation=8 "), "{}", asked[0]);
+    assert!(asked[1].starts_with("GET /gate/v1/events/7/feed?cursor=5&generation=9 "), "{}", asked[1]);
 }
 
 #[test]

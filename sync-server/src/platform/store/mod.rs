@@ -55,6 +55,9 @@ pub trait Transaction: Send {
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
 }
 
+/// The counter that names the life of a database.
+const INCARNATION: &str = "incarnation";
+
 /// A handle on the database. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub struct Store {
@@ -112,7 +115,34 @@ impl Store {
         Ok(Tx { inner: self.engine.begin_write().await? })
     }
 
-    /// Writes a consistent, checked copy of the whole database to the new file `to` while others go on working.
+    /// Names this life of the database: the same number until a backup of it is restored, whose life is another one. Where
+    /// there is none yet, it becomes `fresh`, a random number.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn incarnation(&self, fresh: u64) -> Result<u64> {
+        let known: Option<(u64,)> = self
+            .read()
+            .await?
+            .query_optional("SELECT value FROM counters WHERE name = $1", params![INCARNATION])
+            .await?;
+        if let Some((known,)) = known {
+            return Ok(known);
+        }
+        let mut tx = self.write().await?;
+        let (incarnation,) = tx
+            .query_one(
+                "INSERT INTO counters (name, value) VALUES ($1, $2)
+                 ON CONFLICT (name) DO UPDATE SET value = counters.value RETURNING value",
+                params![INCARNATION, fresh],
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(incarnation)
+    }
+
+    /// Writes a consistent, checked copy of the whole database to the new file `to` while others go on working. The copy lacks
+    /// the [incarnation](Store::incarnation), so that a server that is restored from it knows that it was.
     ///
     /// # Errors
     /// [`StoreError::BackupExists`]; [`StoreError::CannotOpen`] when `to` cannot be made; [`StoreError::DiskFull`].

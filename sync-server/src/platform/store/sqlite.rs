@@ -406,6 +406,11 @@ fn copy(source: &Connection, to: &Path) -> Result<()> {
         _ => return Err(StoreError::Busy),
     }
     drop(backup);
+    // What is restored from the copy begins another life; see `Store::incarnation`. An empty database has no counters.
+    let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'counters'";
+    if target.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(map)? > 0 {
+        target.execute("DELETE FROM counters WHERE name = ?1", [super::INCARNATION]).map_err(map)?;
+    }
     target.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(map)
 }
 

@@ -291,6 +291,7 @@ async fn a_full_disk_is_said_and_survived() {
 #[tokio::test]
 async fn a_backup_is_whole_and_overwrites_nothing() {
     let (directory, store) = scratch().await;
+    assert_eq!(store.incarnation(u64::MAX).await.unwrap(), u64::MAX);
     let mut tx = store.write().await.unwrap();
     tx.execute("INSERT INTO things VALUES (1, 'a', NULL)", params![]).await.unwrap();
     tx.commit().await.unwrap();
@@ -299,7 +300,11 @@ async fn a_backup_is_whole_and_overwrites_nothing() {
     let copy = directory.path().join("copy.db");
     store.backup(&copy).await.unwrap();
     drop(open);
-    assert_eq!(count(&Store::open_sqlite(&copy, NOW_MS).await.unwrap()).await, 1);
+    let restored = Store::open_sqlite(&copy, NOW_MS).await.unwrap();
+    assert_eq!(count(&restored).await, 1);
+    assert_eq!(restored.incarnation(10).await.unwrap(), 10, "another life than the database that it is a copy of");
+    assert_eq!(restored.incarnation(11).await.unwrap(), 10);
+    assert_eq!(store.incarnation(12).await.unwrap(), u64::MAX);
     let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains("partial")), "{names:?}");
     let again = store.backup(&copy).await.unwrap_err();

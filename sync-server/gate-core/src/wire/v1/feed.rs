@@ -6,6 +6,11 @@ use serde_bytes::ByteBuf;
 use super::scans::WireRow;
 use super::station::SignedTime;
 
+/// The answer's header that names the feed's generation, a decimal u64: cursors of another one mean nothing. A server that was
+/// restored from a backup has a new one. A handheld sends the one it knows as `&generation=` behind its cursor, and is told
+/// everything from the beginning when it is another.
+pub const GENERATION_HEADER: &str = "turnstone-feed-generation";
+
 /// One event of `GET /gate/v1/events/{event}/feed?cursor=N` (device-signed, server-sent events). The event's `id` is the
 /// cursor to come back with; its data is this message in CBOR and base64url without padding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

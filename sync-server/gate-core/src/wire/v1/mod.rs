@@ -10,7 +10,7 @@ mod scans;
 mod station;
 
 pub use enrol::{EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentCodeError, EnrolmentStatus};
-pub use feed::FeedMessage;
+pub use feed::{FeedMessage, GENERATION_HEADER};
 pub use list::ListAnswer;
 pub use scans::{IncidentReport, Receipt, ReceiptPayload, ScanAnswer, ScanUpload, WireRow};
 pub use station::{EventInfo, SignedTime, StationBundle, TimePayload};
