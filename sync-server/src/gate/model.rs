@@ -78,7 +78,10 @@ pub enum GateError {
         "The fingerprint is not that of the handheld. Do not confirm it; enrol again, and look which device answers."
     )]
     FingerprintMismatch,
-    #[error("The message cannot be read: {0}.")]
+    #[error(
+        "The message cannot be read: {0}. Send the whole message again; if that does not help, compare the versions of \
+         handheld and server."
+    )]
     Message(#[from] gate_core::wire::WireError),
     #[error("An upload has at most {most} rows, and this one has {found}; send them in parts.")]
     TooManyRows { most: usize, found: usize },

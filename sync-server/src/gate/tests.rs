@@ -206,6 +206,28 @@ async fn fetch_list(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_is_told_in_plain_words() {
+    let server = Server::with_event().await;
+    let whole = to_cbor(&EnrolRequest::new([0; 16], &SecretKey::from_bytes(&[5; 32]), "H".to_owned(), "0".to_owned()));
+    let whole = whole.unwrap();
+    let cases = [
+        (whole[..whole.len() - 9].to_vec(), "it ends too early"),
+        (Vec::new(), "it ends too early"),
+        (b"{\"name\": 1}".to_vec(), "it is not what this version expects"),
+        ([&b"\xa1\x61x"[..], &[0x81; 100]].concat(), "it is nested too deeply"),
+        ([&whole[..], &[0]].concat(), "more bytes follow it"),
+    ];
+    for (body, words) in cases {
+        let (status, answer) = post_cbor(&server, "/gate/v1/enrol", body.clone()).await;
+        let problem: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("malformed")), "{body:?}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(words) && detail.contains("Send the whole message again"), "{body:?}: {detail}");
+        assert!(!["Error", "Semantic", "Io(", "Some("].iter().any(|word| detail.contains(word)), "{detail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_full_at_first_then_a_delta_then_a_renewal() {
     let server = Server::with_event().await;
     let cookie = server.sign_in().await;

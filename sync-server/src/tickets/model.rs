@@ -103,7 +103,10 @@ pub struct ListState {
 pub enum TicketError {
     #[error("{0}")]
     Batch(String),
-    #[error("Ticket {at} of the call names the class {class}, which this event does not have.")]
+    /// `at` counts from 0, as the field's path does; people count from 1.
+    #[error("The reference of ticket {} of the call is longer than {most} characters or has control characters.", at + 1)]
+    Reference { at: usize, most: usize },
+    #[error("Ticket {} of the call names the class {class}, which this event does not have.", at + 1)]
     UnknownClass { at: usize, class: u16 },
     #[error("There is no ticket {ticket} here.")]
     NotFound { ticket: TicketId },

@@ -23,9 +23,7 @@ pub(super) fn check_batch(batch: &[NewTicket]) -> Result<(), TicketError> {
         })
     };
     match batch.iter().position(long) {
-        Some(at) => Err(TicketError::Batch(format!(
-            "The reference of ticket {at} is longer than {MAX_REFERENCE} characters or has control characters."
-        ))),
+        Some(at) => Err(TicketError::Reference { at, most: MAX_REFERENCE }),
         None => Ok(()),
     }
 }

@@ -39,6 +39,22 @@ async fn bind(server: &Server, issued: &Value, key: &HolderSecret) -> (StatusCod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_ticket_of_a_call_is_counted_from_one_and_its_field_named() {
+    let server = Server::with_event().await;
+    let wrong_class = json!([{ "class": 1 }, { "class": 77 }]);
+    let long = json!([{ "class": 1, "reference": "x".repeat(201) }]);
+    for (tickets, field, words) in [
+        (wrong_class, "tickets[1].class", "Ticket 2 of the call"),
+        (long, "tickets[0].reference", "ticket 1 of the call"),
+    ] {
+        let (status, problem) =
+            server.call("POST", "/api/v1/events/1/tickets:batch", json!({ "tickets": tickets })).await;
+        assert_eq!((status.as_u16(), &problem["code"], &problem["field"]), (422, &json!("invalid"), &json!(field)));
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_issue_gives_the_same_links_and_stores_no_secret() {
     let server = Server::with_event().await;
     let send = || async {
