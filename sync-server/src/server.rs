@@ -17,7 +17,7 @@ use crate::platform::{Clock, Platform, Random, Shutdown, Site, Store, StoreError
 use crate::tickets::links::LinkKey;
 
 /// How often what has expired is deleted.
-const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Why the server could not be brought up.
 #[derive(Debug, thiserror::Error)]

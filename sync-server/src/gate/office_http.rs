@@ -59,7 +59,8 @@ async fn begin_enrolment(
     };
     let enrolment = devices::begin(&gate, &mut creation.tx, event, new.lane_id, &actor.reference()).await?;
     let body = EnrolmentBody { id: enrolment.id, qr_text: enrolment.text, expires_at_ms: enrolment.expires_at_ms };
-    creation.finish(StatusCode::CREATED, &body).await
+    // The code is a secret: it is not kept longer than it is good for.
+    creation.finish_until(StatusCode::CREATED, &body, enrolment.expires_at_ms).await
 }
 
 #[derive(Serialize, ToSchema)]

@@ -228,6 +228,38 @@ async fn a_message_that_cannot_be_read_is_told_in_plain_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_code_is_not_kept_longer_than_it_is_good_for() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let ask = |body: &'static str| {
+        let request = Request::post("/api/v1/events/1/enrolments")
+            .header("cookie", &cookie)
+            .header("content-type", "application/json")
+            .header("idempotency-key", "one")
+            .body(Body::from(body))
+            .unwrap();
+        async { json_of(server.send(request).await).await }
+    };
+    let first = ask(r#"{"lane_id": 1}"#).await;
+    server.site.platform.clock.advance_ms(119_000);
+    assert_eq!((ask(r#"{"lane_id": 1}"#).await, first.0), (first.clone(), StatusCode::CREATED), "a reply may be lost");
+    server.site.platform.clock.advance_ms(1_000);
+    for _ in 0..2 {
+        let (status, problem) = ask(r#"{"lane_id": 1}"#).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::GONE, &json!("answer_expired")), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("Ask for a new one"), "{problem}");
+        let mut tx = server.site.platform.store.write().await.unwrap();
+        crate::platform::http::idempotency::forget_old(&mut tx, server.site.platform.clock.now_ms()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(ask(r#"{"lane_id": 2}"#).await.1["code"], "idempotency_key_reused", "the key is remembered");
+    let mut tx = server.site.platform.store.read().await.unwrap();
+    let stored: Vec<(Vec<u8>,)> =
+        tx.query("SELECT answer FROM idempotency WHERE idempotency_key = 'one'", &[]).await.unwrap();
+    assert_eq!(stored, [(Vec::new(),)], "the code lies nowhere any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_full_at_first_then_a_delta_then_a_renewal() {
     let server = Server::with_event().await;
     let cookie = server.sign_in().await;

@@ -51,6 +51,7 @@ codes! {
     Conflict = "conflict", CONFLICT, "This contradicts what is already there";
     IdempotencyKeyMissing = "idempotency_key_missing", BAD_REQUEST, "The request needs an Idempotency-Key";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key belongs to another request";
+    AnswerExpired = "answer_expired", GONE, "The stored answer has expired";
     // Who asks.
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not signed in";
     SignInFailed = "sign_in_failed", UNAUTHORIZED, "Name or password is wrong";

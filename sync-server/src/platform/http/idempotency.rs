@@ -2,7 +2,8 @@
 //!
 //! Owns the table `idempotency`. Invariants: a key belongs to one actor and one request (method, path and body); the answer
 //! is stored in the same transaction as what it tells of, so both exist or neither does; failures are not stored, so a
-//! repeated request tries again. Answers are kept for [`KEPT_MS`].
+//! repeated request tries again. Answers are kept for [`KEPT_MS`]; one that holds a short-lived secret only as long as the
+//! secret is of use, and its key is remembered all the same.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -61,9 +62,10 @@ impl IdempotentCall {
         if claimed == 1 {
             return Ok(None);
         }
-        let (request_sha256, status, answer): (Vec<u8>, u16, Vec<u8>) = tx
+        let (request_sha256, status, answer, kept_until_ms): (Vec<u8>, u16, Vec<u8>, Option<i64>) = tx
             .query_one(
-                "SELECT request_sha256, status, answer FROM idempotency WHERE actor = $1 AND idempotency_key = $2",
+                "SELECT request_sha256, status, answer, kept_until_ms FROM idempotency
+                 WHERE actor = $1 AND idempotency_key = $2",
                 params![&self.actor, &self.key],
             )
             .await?;
@@ -72,6 +74,13 @@ impl IdempotentCall {
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was sent with another request before. Use a new key for a new request, and repeat an old \
                  one unchanged.",
+            ));
+        }
+        if kept_until_ms.is_some_and(|kept_until_ms| now_ms >= kept_until_ms) {
+            return Err(Problem::new(
+                Code::AnswerExpired,
+                "This request was done, and what it was answered is of no use any more. Ask for a new one, with a new \
+                 Idempotency-Key.",
             ));
         }
         let status = StatusCode::from_u16(status).map_err(Problem::internal)?;
@@ -113,9 +122,35 @@ impl Creation {
     ///
     /// # Errors
     /// The store's: then nothing was made.
-    pub async fn finish(mut self, status: StatusCode, answer: &impl Serialize) -> Answer<Response> {
+    pub async fn finish(self, status: StatusCode, answer: &impl Serialize) -> Answer<Response> {
+        self.store(status, answer, None).await
+    }
+
+    /// As [`Creation::finish`], for an answer with a secret that is of no use from `kept_until_ms` on.
+    ///
+    /// # Errors
+    /// As [`Creation::finish`].
+    pub async fn finish_until(
+        self,
+        status: StatusCode,
+        answer: &impl Serialize,
+        kept_until_ms: i64,
+    ) -> Answer<Response> {
+        self.store(status, answer, Some(kept_until_ms)).await
+    }
+
+    async fn store(
+        mut self,
+        status: StatusCode,
+        answer: &impl Serialize,
+        kept_until_ms: Option<i64>,
+    ) -> Answer<Response> {
         let bytes = serde_json::to_vec(answer).map_err(Problem::internal)?;
         self.call.settle(&mut self.tx, status, &bytes).await?;
+        if let Some(kept_until_ms) = kept_until_ms {
+            let sql = "UPDATE idempotency SET kept_until_ms = $3 WHERE actor = $1 AND idempotency_key = $2";
+            self.tx.execute(sql, params![&self.call.actor, &self.call.key, kept_until_ms]).await?;
+        }
         self.tx.commit().await?;
         Ok(json_response(status, bytes))
     }
@@ -125,10 +160,17 @@ fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// Forgets answers older than [`KEPT_MS`]; how many.
+/// Forgets answers older than [`KEPT_MS`], and of those with a secret that is of no use any more all but the key; how many.
 ///
 /// # Errors
 /// The store's.
 pub async fn forget_old(tx: &mut Tx, now_ms: i64) -> StoreResult<u64> {
-    tx.execute("DELETE FROM idempotency WHERE created_at_ms < $1", params![now_ms - KEPT_MS]).await
+    let expired = tx
+        .execute(
+            "UPDATE idempotency SET answer = $2 WHERE kept_until_ms <= $1 AND answer <> $2",
+            params![now_ms, Vec::new()],
+        )
+        .await?;
+    let old = tx.execute("DELETE FROM idempotency WHERE created_at_ms < $1", params![now_ms - KEPT_MS]).await?;
+    Ok(expired + old)
 }
