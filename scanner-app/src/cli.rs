@@ -96,6 +96,10 @@ pub fn run() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match dispatch(cli) {
         Ok(code) => code,
+        // Whoever reads the output has closed it (`| head`): nobody is left to be told.
+        Err(CliError::Inspect(InspectError::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("scanner-app: {error}");
             ExitCode::FAILURE

@@ -1,6 +1,7 @@
 //! Journeys: real processes, through public interfaces only (HTTP, command line, frames, browser).
 
 mod bad_lines;
+mod closed_output;
 mod fixtures;
 mod handheld_faults;
 mod misuse;

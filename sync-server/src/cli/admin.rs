@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ticket_signer::Role;
 
-use super::CliResult;
+use super::{CliResult, say};
 use crate::platform::config::DatabaseUrl;
 use crate::platform::keys::{self, KeyRing};
 use crate::platform::store::SqliteEngine;
@@ -39,9 +39,9 @@ pub async fn migrate(place: &Place) -> CliResult {
     let store = Store::new(SqliteEngine::open(place.database.path())?);
     let report = store.migrate(Clock::system().now_ms()).await?;
     for name in &report.applied {
-        println!("applied {name}");
+        say(format_args!("applied {name}"))?;
     }
-    println!("{} migrations were there already, {} applied now", report.present, report.applied.len());
+    say(format_args!("{} migrations were there already, {} applied now", report.present, report.applied.len()))?;
     Ok(0)
 }
 
@@ -64,10 +64,10 @@ pub async fn check(place: &Place) -> CliResult {
         findings.push(error.to_string());
     }
     for finding in &findings {
-        println!("{finding}");
+        say(format_args!("{finding}"))?;
     }
     if findings.is_empty() {
-        println!("all is well");
+        say(format_args!("all is well"))?;
         return Ok(0);
     }
     eprintln!("sync-server: {} findings", findings.len());
@@ -76,12 +76,12 @@ pub async fn check(place: &Place) -> CliResult {
 
 pub async fn backup(place: &Place, file: &Path) -> CliResult {
     place.open_existing()?.backup(file).await?;
-    println!(
+    say(format_args!(
         "wrote {}; keys and certificates are not in it, copy {}/keys and {}/tls too",
         file.display(),
         place.data.display(),
         place.data.display()
-    );
+    ))?;
     Ok(0)
 }
 
@@ -92,11 +92,11 @@ pub async fn supervisor(place: &Place, name: &str) -> CliResult {
     let is_new =
         accounts::set_supervisor(&mut tx, &Random::system(), name, &password, Clock::system().now_ms()).await?;
     tx.commit().await?;
-    println!(
+    say(format_args!(
         "{} can sign in at /office{}",
         name,
         if is_new { "" } else { " with the new password; old sessions have ended" }
-    );
+    ))?;
     Ok(0)
 }
 
@@ -122,7 +122,7 @@ pub async fn api_key(place: &Place, name: &str, scopes: &[Scope]) -> CliResult {
     let mut tx = store.write().await?;
     let secret = accounts::create_api_key(&mut tx, &Random::system(), name, scopes, Clock::system().now_ms()).await?;
     tx.commit().await?;
-    println!("{secret}");
+    say(format_args!("{secret}"))?;
     eprintln!("This is the only time that the key is shown. Send it as `Authorization: Bearer tsk_...`.");
     Ok(0)
 }
@@ -133,12 +133,12 @@ pub fn key_init(place: &Place) -> CliResult {
     let made = keys::init(&directory, &Random::system())?;
     for role in Role::ALL {
         let state = if made.contains(&role) { "made" } else { "was there already" };
-        println!("{} {state}", directory.join(format!("{}.key", role.name())).display());
+        say(format_args!("{} {state}", directory.join(format!("{}.key", role.name())).display()))?;
     }
-    println!(
+    say(format_args!(
         "Now have the root certify each .pub file (`ticket-signer certify --role ROLE ...`), and take the certificates in with \
          `sync-server key import`."
-    );
+    ))?;
     Ok(0)
 }
 
@@ -151,11 +151,11 @@ pub fn key_import(
     let directory = keys::directory(&place.data);
     if let Some(certificate) = certificate {
         let role = keys::import_certificate(&directory, certificate, root)?;
-        println!("the {} key is certified; a running server takes it up when it is restarted", role.name());
+        say(format_args!("the {} key is certified; a running server takes it up when it is restarted", role.name()))?;
     }
     if let Some(revocation) = revocation {
         let id = keys::import_revocation(&directory, revocation, root)?;
-        println!("the key {id} is revoked; a running server takes it up when it is restarted");
+        say(format_args!("the key {id} is revoked; a running server takes it up when it is restarted"))?;
     }
     Ok(0)
 }
@@ -163,12 +163,12 @@ pub fn key_import(
 pub fn key_list(place: &Place) -> CliResult {
     let ring = KeyRing::load(&keys::directory(&place.data))?;
     match ring.root() {
-        Some(root) => println!("root     {}  {}", root.key_id(), root.spoken_fingerprint()),
-        None => println!("root     none yet: the first `sync-server key import --root FILE` pins it"),
+        Some(root) => say(format_args!("root     {}  {}", root.key_id(), root.spoken_fingerprint()))?,
+        None => say(format_args!("root     none yet: the first `sync-server key import --root FILE` pins it"))?,
     }
     for role in Role::ALL {
         let Some(key) = ring.key(role) else {
-            println!("{:8} none: run `sync-server key init`", role.name());
+            say(format_args!("{:8} none: run `sync-server key init`", role.name()))?;
             continue;
         };
         let id = key.secret.public().key_id();
@@ -188,7 +188,7 @@ pub fn key_list(place: &Place) -> CliResult {
                 )
             }
         };
-        println!("{:8} {id}  {state}", role.name());
+        say(format_args!("{:8} {id}  {state}", role.name()))?;
     }
     Ok(0)
 }

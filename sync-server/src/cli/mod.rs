@@ -4,6 +4,7 @@
 
 mod admin;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -161,6 +162,14 @@ pub async fn run(cli: Cli) -> u8 {
     }
 }
 
+/// Prints a line. A reader that is gone (`| head`) wants no more, and the command does its work all the same.
+fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 type CliResult = Result<u8, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn dispatch(cli: Cli) -> CliResult {
@@ -183,7 +192,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         }
         Command::Key(Key::List) => admin::key_list(&place),
         Command::Openapi => {
-            println!("{}", serde_json::to_string_pretty(&api::document())?);
+            say(serde_json::to_string_pretty(&api::document())?)?;
             Ok(0)
         }
     }
@@ -207,9 +216,11 @@ async fn serve(options: Serve, place: admin::Place) -> CliResult {
     let shutdown = Shutdown::default();
     shutdown.on_signals().map_err(server::RunError::Signals)?;
     server::run(config, shutdown, |ready| {
-        println!("listening on {} ({})", ready.public_url, ready.address);
         let spki: String = ready.spki_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("tls key sha256 {spki}");
+        let told = say(format_args!("listening on {} ({})", ready.public_url, ready.address));
+        if let Err(error) = told.and_then(|()| say(format_args!("tls key sha256 {spki}"))) {
+            tracing::warn!(%error, "the address could not be printed");
+        }
     })
     .await?;
     Ok(0)
