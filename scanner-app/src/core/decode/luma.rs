@@ -63,6 +63,15 @@ impl<'a> LumaView<'a> {
         self.height
     }
 
+    /// A part of the picture; `None` when it does not lie inside or is empty.
+    pub fn part(&self, left: usize, top: usize, width: usize, height: usize) -> Option<LumaView<'a>> {
+        if width == 0 || height == 0 || left + width > self.width || top + height > self.height {
+            return None;
+        }
+        let data = &self.data[top * self.stride + left..];
+        LumaView::new(width, height, self.stride, data).ok()
+    }
+
     /// The row at `y`, which must be below `height`.
     pub fn row(&self, y: usize) -> &'a [u8] {
         let start = y * self.stride;

@@ -3,24 +3,33 @@
 //! Anytime: cheap passes come first, and `expired` is asked often enough that a frame ends soon after its deadline. The
 //! work is also counted, so that no frame, however hostile, costs more than `Limits::units_max`.
 //!
-//! Invariants: pure (no clock, no I/O, no threads); never panics; the same frame and the same answers of `expired`
-//! give the same result; a text is only ever returned after its error correction came out clean.
-//!
-//! Locating, sampling and bits are all rqrr's for now, behind `rqrr_pass`; a pass of our own takes a `LumaView` and a
-//! `Meter` and adds `Code`s, as that one does.
+//! Invariants: pure (no clock, no I/O, no threads); never panics; the same frames and the same answers of `expired` give
+//! the same results; a text is only ever returned after its error correction came out clean.
 
+mod corner;
+mod explain;
+mod finder;
+mod grid;
+mod homography;
 pub mod luma;
 mod meter;
+mod passes;
+mod picture;
 pub mod raw;
-mod rqrr_pass;
-mod shrink;
+mod reading;
+mod remedies;
+mod sample;
+mod symbol;
 #[cfg(test)]
 mod tests;
 
 use self::luma::LumaView;
 use self::meter::Meter;
+use self::passes::{Method, Search};
 
+pub use self::explain::Stage;
 pub use self::meter::Stop;
+pub use self::passes::Pass;
 
 /// A code that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +38,8 @@ pub struct Code {
     pub text: Vec<u8>,
     /// Its corners in pixels of the frame: top left, top right, bottom right, bottom left as the symbol is turned.
     pub corners: [(f32, f32); 4],
+    /// What it took to read it.
+    pub remedy: &'static str,
 }
 
 impl Code {
@@ -37,35 +48,26 @@ impl Code {
         let sum = self.corners.iter().fold((0.0, 0.0), |sum, c| (sum.0 + c.0, sum.1 + c.1));
         (sum.0 / 4.0, sum.1 / 4.0)
     }
-}
 
-/// The passes, in the order in which they are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// For codes that fill the view: a quarter of the cost, and less noise.
-    Half,
-    /// For codes at arm's length.
-    Full,
-}
-
-impl Pass {
-    /// A stable name for logs and tools.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pass::Half => "half",
-            Pass::Full => "full",
-        }
+    /// Whether a place of the frame lies inside the symbol.
+    fn covers(&self, (x, y): (f32, f32)) -> bool {
+        let sides = (0..4).map(|i| {
+            let (a, b) = (self.corners[i], self.corners[(i + 1) % 4]);
+            (b.0 - a.0) * (y - a.1) - (b.1 - a.1) * (x - a.0)
+        });
+        let (left, right) = sides.fold((true, true), |(left, right), side| (left && side >= 0.0, right && side <= 0.0));
+        left || right
     }
 }
 
 /// What came out of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// Every code that the successful pass read, in the order found; two phones may show the same text.
+    /// Every code that was read, in the order found; two phones may show the same text.
     pub codes: Vec<Code>,
-    /// The pass that read them; `None` if nothing was read.
+    /// The pass that read the last of them; `None` if nothing was read.
     pub pass: Option<Pass>,
-    /// Why the last pass ended early, if it did. Not an error: the next frame is on its way.
+    /// Why the search ended early, if it did. Not an error: the next frame is on its way.
     pub stopped: Option<Stop>,
     /// Units of work spent; some hundred thousand take a millisecond on a desktop.
     pub units: u64,
@@ -80,58 +82,70 @@ pub struct Limits {
     pub side_px_min: usize,
     /// Work over all passes, in units.
     pub units_max: u64,
-    /// Things that look like finder patterns in one pass. Three belong to a symbol.
-    pub finders_max: u32,
     /// Codes returned of one frame.
     pub codes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { side_px_max: 1920, side_px_min: 42, units_max: 40_000_000, finders_max: 120, codes_max: 16 }
+        Limits { side_px_max: 1920, side_px_min: 21, units_max: 40_000_000, codes_max: 16 }
     }
 }
+
+/// Where a code was and how it was read, for the next frame.
+#[derive(Clone, Copy, Debug)]
+struct Track {
+    left: f32,
+    top: f32,
+    right: f32,
+    bottom: f32,
+    /// Frame pixels to a pixel of the picture that read it.
+    scale: f32,
+    method: Method,
+}
+
+/// After so many frames in which only tracked codes were looked for, the whole frame is searched again.
+const TRACKED_FRAMES_MAX: u32 = 6;
 
 /// Reads codes from one frame after another.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     limits: Limits,
+    tracks: Vec<Track>,
+    tracked_frames: u32,
 }
 
 impl Decoder {
     pub fn new(limits: Limits) -> Self {
-        Decoder { limits }
+        Decoder { limits, ..Decoder::default() }
     }
 
     /// Reads the codes of a frame. `expired` says whether the frame's deadline has passed; once it has said so, decode
     /// returns within a step, with what it has.
     ///
-    /// The first pass that reads something ends the search.
+    /// Codes of the frame before are looked for where they were, first; while they are all there, other codes are only
+    /// looked for every few frames.
     pub fn decode(&mut self, frame: &LumaView<'_>, expired: &mut dyn FnMut() -> bool) -> Decoded {
-        let limits = &self.limits;
-        let meter = Meter::new(limits.units_max, limits.finders_max, expired);
-        let base = frame.width().max(frame.height()).div_ceil(limits.side_px_max.max(1));
-        let mut decoded = Decoded::default();
-        for (pass, factor) in [(Pass::Half, base * 2), (Pass::Full, base)] {
-            if frame.width().min(frame.height()) / factor < limits.side_px_min {
-                continue;
-            }
-            if meter.deadline_passed() {
-                decoded.stopped = Some(Stop::Deadline);
-                break;
-            }
-            let picture = shrink::shrink(frame, factor);
-            decoded.stopped = rqrr_pass::read(picture, factor, limits, &meter, &mut decoded.codes).err();
-            if !decoded.codes.is_empty() {
-                decoded.pass = Some(pass);
-                break;
-            }
-            if matches!(decoded.stopped, Some(Stop::Deadline | Stop::Budget)) {
-                break;
-            }
+        self.explain(frame, expired, &mut |_| {})
+    }
+
+    /// As `decode`, and tells `watch` what it sees on the way.
+    pub fn explain(
+        &mut self,
+        frame: &LumaView<'_>,
+        expired: &mut dyn FnMut() -> bool,
+        watch: &mut dyn FnMut(Stage<'_>),
+    ) -> Decoded {
+        let mut tracks = std::mem::take(&mut self.tracks);
+        if self.tracked_frames >= TRACKED_FRAMES_MAX {
+            tracks.clear();
         }
-        decoded.units = meter.spent();
-        decoded
+        let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch);
+        let stopped = search.run(&tracks).err();
+        let (codes, pass, units) = (search.codes, search.pass, search.meter.spent());
+        self.tracks = search.tracks;
+        self.tracked_frames = if pass == Some(Pass::Tracked) { self.tracked_frames + 1 } else { 0 };
+        Decoded { codes, pass, stopped, units }
     }
 }
 

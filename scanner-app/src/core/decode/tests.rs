@@ -125,7 +125,7 @@ fn corners_are_where_the_code_is() {
 #[test]
 fn a_code_that_fills_the_view_is_read_at_half_size_and_cheaper() {
     let large = Painted::blank(640, 480).hold(SHORT, 11, (100, 30));
-    let small = Painted::blank(640, 480).hold(SHORT, 3, (100, 30));
+    let small = Painted::blank(640, 480).hold(SHORT, 2, (100, 30));
     let (large, small) = (decode(&large.view(), &mut never()), decode(&small.view(), &mut never()));
     assert_eq!((large.pass, small.pass), (Some(Pass::Half), Some(Pass::Full)));
     assert!(large.units < small.units, "{} {}", large.units, small.units);
@@ -228,7 +228,7 @@ fn an_expired_deadline_ends_the_search_and_is_asked_for_again_and_again() {
         asked += 1;
         false
     });
-    assert!(asked > all.units / 70_000, "{asked} times in {} units", all.units);
+    assert!(asked > all.units / 30_000, "{asked} times in {} units", all.units);
     // Whenever it expires, the search ends before it is asked a second time.
     for expires_at in 1..asked {
         let mut now = 0;
@@ -257,7 +257,7 @@ fn the_budget_is_exact_and_the_same_every_time() {
     assert!(short.units < all.units);
 }
 
-/// A field of finder patterns: what rqrr alone may take half a minute for.
+/// A field of finder patterns: any three of them might belong together.
 fn finders(random: &mut Random, count: usize) -> Painted {
     let mut painted = Painted::blank(640, 480);
     for _ in 0..count {
@@ -278,7 +278,7 @@ fn finders(random: &mut Random, count: usize) -> Painted {
 #[test]
 fn hostile_frames_stay_within_the_budget() {
     let mut random = Random(11);
-    let limits = Limits { units_max: 20_000_000, ..Limits::default() };
+    let limits = Limits { units_max: 1_000_000, ..Limits::default() };
     let mut decoder = Decoder::new(limits);
     let mut stops = Vec::new();
     for count in [10, 20, 40, 80, 160, 400, 1_500] {
@@ -287,9 +287,6 @@ fn hostile_frames_stay_within_the_budget() {
         stops.push(decoded.stopped);
     }
     assert!(stops.contains(&Some(Stop::Budget)), "no frame was hostile enough: {stops:?}");
-    let crowd =
-        Decoder::new(Limits { finders_max: 5, ..limits }).decode(&finders(&mut random, 60).view(), &mut never());
-    assert_eq!(crowd.stopped, Some(Stop::TooManyFinders));
 }
 
 #[test]

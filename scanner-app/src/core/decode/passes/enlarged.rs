@@ -1,0 +1,27 @@
+//! For small pictures, down to one pixel a module and without a margin: files from a web page rather than frames from a
+//! camera.
+
+use std::rc::Rc;
+
+use super::super::meter::Stop;
+use super::super::picture::Picture;
+use super::{Pass, Place, Search, USUAL};
+
+/// The longest side of a picture that is enlarged, in pixels.
+const SIDE_PX_MAX: usize = 400;
+const FACTOR: usize = 3;
+const MARGIN_PX: usize = 4;
+
+impl Search<'_, '_> {
+    pub(super) fn enlarged(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+        let sides = self.limits.side_px_min..=SIDE_PX_MAX;
+        if !self.codes.is_empty() || !sides.contains(&full.width) || !sides.contains(&full.height) {
+            return Ok(());
+        }
+        self.meter.spend((full.pixels.len() * FACTOR * FACTOR) as u64)?;
+        let large = Rc::new(full.enlarged(FACTOR, MARGIN_PX));
+        let margin = -((MARGIN_PX * self.base) as f32);
+        let place = Place { left: margin, top: margin, scale: self.base as f32 / FACTOR as f32 };
+        self.look(Pass::Enlarged, &large, place, USUAL)
+    }
+}

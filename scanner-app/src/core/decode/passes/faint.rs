@@ -1,0 +1,17 @@
+//! For codes that hardly differ from their ground: a dim screen in the sun, a print that has bleached. The usual
+//! threshold lies a little below the mean, so that flat ground is not torn up by noise; here it lies at the mean.
+
+use std::rc::Rc;
+
+use super::super::meter::Stop;
+use super::super::picture::Picture;
+use super::{Method, Pass, Place, Search, USUAL};
+
+impl Search<'_, '_> {
+    pub(super) fn faint(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+        if self.codes.is_empty() {
+            self.look(Pass::Faint, full, Place::whole(self.base), Method { bias: 0, ..USUAL })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! For light modules on dark ground: ticket pages in dark mode.
+
+use std::rc::Rc;
+
+use super::super::meter::Stop;
+use super::super::picture::Picture;
+use super::{Method, Pass, Place, Search, USUAL};
+
+impl Search<'_, '_> {
+    pub(super) fn inverted(&mut self, half: &Rc<Picture>, full: &Rc<Picture>) -> Result<(), Stop> {
+        for (picture, factor) in [(half, 2), (full, 1)] {
+            if !self.codes.is_empty() {
+                return Ok(());
+            }
+            self.meter.spend(picture.pixels.len() as u64 / 16)?;
+            let picture = Rc::new(picture.inverted());
+            self.look(Pass::Inverted, &picture, Place::whole(self.base * factor), Method { inverted: true, ..USUAL })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! The passes over a frame, cheapest first. One pass a file; what they share is here.
+//!
+//! A pass looks at one picture of the frame (whole, half, inverted, ...) by one threshold, finds finders, lays grids and
+//! reads what reads easily. Grids that do not are kept, and when every look was in vain, the likeliest of them are worth
+//! more work (`remedies`).
+
+mod enlarged;
+mod faint;
+mod inverted;
+mod remedies;
+mod thresholds;
+mod tracked;
+mod two_of_three;
+mod whole;
+
+use std::rc::Rc;
+
+use super::corner;
+use super::explain::Stage;
+use super::finder::{self, Finder};
+use super::grid::{self, Grid};
+use super::luma::LumaView;
+use super::meter::{Meter, Stop};
+use super::picture::{Picture, Point, Shades};
+use super::reading::{self, Reading};
+use super::{Code, Limits, Track};
+
+/// The passes, in the order in which they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    Tracked,
+    Half,
+    Full,
+    Fine,
+    Inverted,
+    Broad,
+    Enlarged,
+    Faint,
+    Remedies,
+    TwoOfThree,
+}
+
+impl Pass {
+    /// A stable name for logs and tools.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pass::Tracked => "tracked",
+            Pass::Half => "half",
+            Pass::Full => "full",
+            Pass::Fine => "fine",
+            Pass::Inverted => "inverted",
+            Pass::Broad => "broad",
+            Pass::Enlarged => "enlarged",
+            Pass::Faint => "faint",
+            Pass::Remedies => "remedies",
+            Pass::TwoOfThree => "two-of-three",
+        }
+    }
+}
+
+/// What is found so far, and what may still be spent.
+pub(super) struct Search<'s, 'e> {
+    pub(super) limits: &'s Limits,
+    pub(super) frame: LumaView<'s>,
+    /// By how much the frame is shrunk before anything looks at it.
+    pub(super) base: usize,
+    pub(super) meter: Meter<'e>,
+    pub(super) watch: &'s mut dyn FnMut(Stage<'_>),
+    pub(super) codes: Vec<Code>,
+    pub(super) pass: Option<Pass>,
+    /// For each code, how to find it again.
+    pub(super) tracks: Vec<Track>,
+    looks: Vec<Look>,
+    failed: Vec<Failed>,
+    /// Finders of the last look that belong to no code that was read.
+    left_over: usize,
+}
+
+/// A picture as one pass sees it.
+struct Look {
+    picture: Rc<Picture>,
+    threshold: Picture,
+    place: Place,
+    method: Method,
+    finders: Vec<Finder>,
+}
+
+/// A grid that did not read.
+struct Failed {
+    look: usize,
+    grid: Grid,
+}
+
+/// How a picture is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Method {
+    /// Half the side of the square by whose mean a pixel is judged, in pixels.
+    pub(super) radius: usize,
+    /// How much darker than that mean dark is, in luma.
+    pub(super) bias: i32,
+    /// Whether light and dark are exchanged.
+    pub(super) inverted: bool,
+}
+
+/// Judges by squares of 41 pixels, which hold a finder pattern with modules of up to six.
+const USUAL: Method = Method { radius: 20, bias: 3, inverted: false };
+
+/// Where a picture lies in the frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    left: f32,
+    top: f32,
+    /// Frame pixels to a pixel of the picture.
+    scale: f32,
+}
+
+impl Place {
+    fn whole(factor: usize) -> Place {
+        Place { left: 0.0, top: 0.0, scale: factor as f32 }
+    }
+
+    fn in_frame(&self, p: Point) -> (f32, f32) {
+        (self.left + p.x * self.scale, self.top + p.y * self.scale)
+    }
+}
+
+/// The least share of the timing patterns that must look right: half of it does by chance.
+const TIMING_MIN: f32 = 0.65;
+/// Threes of finders that are tried in one look.
+const CORNERS_MAX: usize = 12;
+/// Grids that are kept for more work.
+const FAILED_MAX: usize = 24;
+/// Every how manyeth row is searched for finders.
+const ROW_STEP: usize = 2;
+
+impl<'s, 'e> Search<'s, 'e> {
+    pub(super) fn new(
+        limits: &'s Limits,
+        frame: LumaView<'s>,
+        meter: Meter<'e>,
+        watch: &'s mut dyn FnMut(Stage<'_>),
+    ) -> Self {
+        let base = frame.width().max(frame.height()).div_ceil(limits.side_px_max.max(1));
+        let (codes, tracks, looks, failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Search { limits, frame, base, meter, watch, codes, pass: None, tracks, looks, failed, left_over: 0 }
+    }
+
+    /// Runs the passes until one reads something.
+    pub(super) fn run(&mut self, tracks: &[Track]) -> Result<(), Stop> {
+        if self.tracked(tracks)? {
+            return Ok(());
+        }
+        let half = self.shrunk(2)?;
+        self.half(&half)?;
+        if self.is_done() {
+            return Ok(());
+        }
+        let full = self.shrunk(1)?;
+        self.full(&full)?;
+        if !self.codes.is_empty() {
+            return Ok(());
+        }
+        self.fine(&full)?;
+        self.inverted(&half, &full)?;
+        self.broad(&full)?;
+        self.enlarged(&full)?;
+        self.faint(&full)?;
+        self.remedies()?;
+        self.two_of_three()
+    }
+
+    /// Whether what was read is likely all there is.
+    fn is_done(&self) -> bool {
+        !self.codes.is_empty() && self.left_over < 3
+    }
+
+    fn shrunk(&mut self, factor: usize) -> Result<Rc<Picture>, Stop> {
+        self.meter.spend((self.frame.width() * self.frame.height()) as u64 / 16)?;
+        Ok(Rc::new(Picture::shrunk(&self.frame, self.base * factor)))
+    }
+
+    /// Looks at one picture by one method and adds what it reads.
+    fn look(&mut self, pass: Pass, picture: &Rc<Picture>, place: Place, method: Method) -> Result<(), Stop> {
+        if picture.width.min(picture.height) < self.limits.side_px_min {
+            return Ok(());
+        }
+        let threshold = picture.local_means(method.radius, method.bias, &mut self.meter)?;
+        let shades = Shades { picture, threshold: &threshold };
+        let mut finders = finder::find(&shades, ROW_STEP, &mut self.meter)?;
+        finders.retain(|finder| !self.is_read(place.in_frame(finder.centre)));
+        (self.watch)(Stage::Look { pass, picture, threshold: &threshold, finders: &finders });
+        self.looks.push(Look { picture: Rc::clone(picture), threshold, place, method, finders });
+        self.try_corners(pass, self.looks.len() - 1)
+    }
+
+    /// Tries threes of a look's finders, best first, until no finder is free.
+    fn try_corners(&mut self, pass: Pass, index: usize) -> Result<(), Stop> {
+        let Some(look) = self.looks.get(index) else { return Ok(()) };
+        let shades = Shades { picture: &look.picture, threshold: &look.threshold };
+        let (finders, place, method) = (&look.finders, look.place, look.method);
+        let corners = corner::corners(&shades, finders, &mut self.meter)?;
+        let mut taken = vec![false; finders.len()];
+        let mut read = Vec::new();
+        let mut tried = 0;
+        for corner in &corners {
+            let members = [corner.top_left, corner.top_right, corner.bottom_left];
+            if members.iter().any(|&member| taken[member]) {
+                continue;
+            }
+            if tried == CORNERS_MAX || self.codes.len() + read.len() == self.limits.codes_max {
+                break;
+            }
+            tried += 1;
+            let Some(grid) = grid::lay(&shades, finders, corner, TIMING_MIN, &mut self.meter)? else { continue };
+            (self.watch)(Stage::Grid { pass, picture: &look.picture, grid: &grid });
+            match reading::read(&shades, &grid, &mut self.meter)? {
+                None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: index, grid }),
+                None => {}
+                Some(reading) => {
+                    let code = code_of(&reading, place);
+                    for (taken, finder) in taken.iter_mut().zip(finders) {
+                        *taken |= code.covers(place.in_frame(finder.centre));
+                    }
+                    members.iter().for_each(|&member| taken[member] = true);
+                    read.push(code);
+                }
+            }
+        }
+        self.left_over = taken.iter().filter(|taken| !**taken).count();
+        read.into_iter().for_each(|code| self.add(pass, code, place, method));
+        Ok(())
+    }
+
+    fn add(&mut self, pass: Pass, code: Code, place: Place, method: Method) {
+        if self.codes.len() < self.limits.codes_max {
+            self.tracks.push(Track::new(&code, place.scale, method));
+            self.codes.push(code);
+            self.pass = Some(pass);
+        }
+    }
+
+    /// Whether a place of the frame lies in a code that was read.
+    fn is_read(&self, place: (f32, f32)) -> bool {
+        self.codes.iter().any(|code| code.covers(place))
+    }
+}
+
+fn code_of(reading: &Reading, place: Place) -> Code {
+    Code {
+        text: reading.text.clone(),
+        corners: reading.grid.corners().map(|p| place.in_frame(p)),
+        remedy: reading.remedy,
+    }
+}

@@ -1,0 +1,25 @@
+//! Other surroundings to judge a pixel by. Smaller ones: blurred and small modules, whose light ring drowns in the mean
+//! of a large square, and glare with an edge inside the symbol. Larger ones: modules so large that the heart of a finder
+//! fills the usual square.
+
+use std::rc::Rc;
+
+use super::super::meter::Stop;
+use super::super::picture::Picture;
+use super::{Method, Pass, Place, Search, USUAL};
+
+impl Search<'_, '_> {
+    pub(super) fn fine(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+        if self.codes.is_empty() {
+            self.look(Pass::Fine, full, Place::whole(self.base), Method { radius: 9, ..USUAL })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn broad(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+        if self.codes.is_empty() {
+            self.look(Pass::Broad, full, Place::whole(self.base), Method { radius: 45, ..USUAL })?;
+        }
+        Ok(())
+    }
+}
