@@ -252,7 +252,7 @@ impl Gate {
         if let Some(preview) = &mut self.front.preview {
             preview(&luma.view(), &decoded.codes);
         }
-        self.give(Input::Seen(decoded.codes.into_iter().map(|code| code.text).collect()));
+        self.give(Input::Seen(nearest_first(decoded.codes, luma.view().width(), luma.view().height())));
     }
 
     /// Gives the engine an input and does what it says, until it has nothing more to say. What one effect leads to is done
@@ -421,6 +421,17 @@ fn live(view: &View) -> bool {
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Texts by their distance from the middle of the view, which is where staff aim.
+fn nearest_first(mut codes: Vec<Code>, width: usize, height: usize) -> Vec<Vec<u8>> {
+    let aim = (width as f32 / 2.0, height as f32 / 2.0);
+    let from_aim = |code: &Code| {
+        let centre = code.centre();
+        (centre.0 - aim.0).hypot(centre.1 - aim.1)
+    };
+    codes.sort_by(|a, b| from_aim(a).total_cmp(&from_aim(b)));
+    codes.into_iter().map(|code| code.text).collect()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub struct Moment {
 /// Everything that can happen to a handheld.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// What one frame or one trigger of an imager said; a frame without codes says nothing.
+    /// What one frame or one trigger of an imager said, what staff aim at first; a frame without codes says nothing.
     Seen(Vec<Vec<u8>>),
     /// The answer to [`Effect::Verify`].
     Verified {
@@ -306,34 +306,33 @@ impl Engine {
         effects
     }
 
-    fn seen(&mut self, at: Moment, mut texts: Vec<Vec<u8>>, effects: &mut Vec<Effect>) {
-        // One code may be found twice in a frame: in a reflection, or by two passes.
-        let mut found = std::collections::BTreeSet::new();
-        texts.retain(|text| found.insert(text.clone()));
-        if !texts.is_empty() {
-            self.code_seen_ms = Some(at.steady_ms);
+    /// Takes the code nearest the aim: what stands beside it is the next guest's, and has not been chosen. That others are
+    /// still in view only prolongs their holds.
+    fn seen(&mut self, at: Moment, texts: Vec<Vec<u8>>, effects: &mut Vec<Effect>) {
+        for other in texts.iter().skip(1) {
+            self.hold.holds_text(&text_hash(other), at.steady_ms, self.hold_ms());
         }
-        for text in texts {
-            let enrolment = std::str::from_utf8(&text).map(EnrolmentCode::parse);
-            match (&self.phase, enrolment) {
-                (Phase::Unenrolled { .. }, Ok(Ok(code))) => {
-                    if self.hold.holds_text(&text_hash(&text), at.steady_ms, self.hold_ms()) {
-                        continue;
-                    }
-                    self.hold.begin(None, text_hash(&text), at.steady_ms);
-                    self.phase = Phase::Asking { server: code.server.clone() };
-                    effects.push(Effect::Enrol(Box::new(code)));
+        let Some(text) = texts.into_iter().next() else { return };
+        self.code_seen_ms = Some(at.steady_ms);
+        let enrolment = std::str::from_utf8(&text).map(EnrolmentCode::parse);
+        match (&self.phase, enrolment) {
+            (Phase::Unenrolled { .. }, Ok(Ok(code))) => {
+                if self.hold.holds_text(&text_hash(&text), at.steady_ms, self.hold_ms()) {
+                    return;
                 }
-                (Phase::Unenrolled { .. }, failed) => self.not_enrolment(at, &text, failed, effects),
-                (Phase::Placed(_), Ok(Err(EnrolmentCodeError::Foreign)) | Err(_)) => {
-                    if !self.hold.holds_text(&text_hash(&text), at.steady_ms, self.hold_ms()) {
-                        effects.push(Effect::Verify { text });
-                    }
-                }
-                // An enrolment code in front of a handheld that has its place: the supervisor's page is still in view.
-                (Phase::Placed(_), Ok(_)) => {}
-                (Phase::Starting | Phase::Asking { .. } | Phase::Pending { .. }, _) => {}
+                self.hold.begin(None, text_hash(&text), at.steady_ms);
+                self.phase = Phase::Asking { server: code.server.clone() };
+                effects.push(Effect::Enrol(Box::new(code)));
             }
+            (Phase::Unenrolled { .. }, failed) => self.not_enrolment(at, &text, failed, effects),
+            (Phase::Placed(_), Ok(Err(EnrolmentCodeError::Foreign)) | Err(_)) => {
+                if !self.hold.holds_text(&text_hash(&text), at.steady_ms, self.hold_ms()) {
+                    effects.push(Effect::Verify { text });
+                }
+            }
+            // An enrolment code in front of a handheld that has its place: the supervisor's page is still in view.
+            (Phase::Placed(_), Ok(_)) => {}
+            (Phase::Starting | Phase::Asking { .. } | Phase::Pending { .. }, _) => {}
         }
     }
 

@@ -243,10 +243,22 @@ fn what_does_not_parse_is_held_by_its_text_and_kept_as_a_hash() {
 }
 
 #[test]
-fn two_codes_in_one_frame_are_two_scans_and_the_same_twice_is_one() {
+fn of_two_codes_in_view_the_nearer_to_the_aim_is_taken_and_neither_twice() {
     let mut lane = Lane::new(&[1, 2]);
-    let texts = [short(1, 2, NOW_S), short(2, 2, NOW_S), short(1, 2, NOW_S)].map(|code| code.to_text().into_bytes());
-    lane.give(Input::Seen(texts.to_vec()));
+    let [one, two] = [short(1, 2, NOW_S), short(2, 2, NOW_S)].map(|code| code.to_text().into_bytes());
+    for _ in 0..30 {
+        lane.steady_ms += 400;
+        lane.give(Input::Seen(vec![one.clone(), two.clone()]));
+    }
+    assert_eq!(lane.verdicts(), ["admitted"]);
+    // The second guest is aimed at; the first one's code stays in view for longer than the hold-off.
+    for _ in 0..30 {
+        lane.steady_ms += 400;
+        lane.give(Input::Seen(vec![two.clone(), one.clone()]));
+    }
+    assert_eq!(lane.verdicts(), ["admitted", "admitted"]);
+    lane.steady_ms += 400;
+    lane.give(Input::Seen(vec![one]));
     assert_eq!(lane.memory.rows.len(), 2);
 }
 

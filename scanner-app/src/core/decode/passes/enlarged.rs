@@ -15,7 +15,7 @@ const MARGIN_PX: usize = 4;
 impl Search<'_, '_> {
     pub(super) fn enlarged(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
         let sides = self.limits.side_px_min..=SIDE_PX_MAX;
-        if !self.codes.is_empty() || !sides.contains(&full.width) || !sides.contains(&full.height) {
+        if !sides.contains(&full.width) || !sides.contains(&full.height) {
             return Ok(());
         }
         self.meter.spend((full.pixels.len() * FACTOR * FACTOR) as u64)?;

@@ -9,9 +9,6 @@ use super::{Method, Pass, Place, Search, USUAL};
 
 impl Search<'_, '_> {
     pub(super) fn faint(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
-        if self.codes.is_empty() {
-            self.look(Pass::Faint, full, Place::whole(self.base), Method { bias: 0, ..USUAL })?;
-        }
-        Ok(())
+        self.look(Pass::Faint, full, Place::whole(self.base), Method { bias: 0, ..USUAL })
     }
 }

@@ -160,18 +160,27 @@ impl<'s, 'e> Search<'s, 'e> {
         if !self.codes.is_empty() {
             return Ok(());
         }
-        self.fine(&full)?;
-        self.inverted(&half, &full)?;
-        self.broad(&full)?;
-        self.enlarged(&full)?;
-        self.faint(&full)?;
-        self.remedies()?;
-        self.two_of_three()
+        let looks: [&dyn Fn(&mut Self) -> Result<(), Stop>; 7] = [
+            &|search| search.fine(&full),
+            &|search| search.inverted(&half, &full),
+            &|search| search.broad(&full),
+            &|search| search.enlarged(&full),
+            &|search| search.faint(&full),
+            &|search| search.remedies(Pass::Remedies),
+            &|search| search.two_of_three(),
+        ];
+        for look in looks {
+            look(self)?;
+            if !self.codes.is_empty() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether what was read is likely all there is.
     fn is_done(&self) -> bool {
-        !self.codes.is_empty() && self.left_over < 3
+        !self.codes.is_empty() && self.left_over == 0
     }
 
     fn shrunk(&mut self, factor: usize) -> Result<Rc<Picture>, Stop> {

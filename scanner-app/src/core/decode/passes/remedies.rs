@@ -8,25 +8,31 @@ use super::{Failed, Pass, Search, code_of};
 
 /// Grids worth the work.
 const GRIDS_MAX: usize = 6;
+/// Grids of one symbol, from several looks, that are worth it.
+const GRIDS_PER_SYMBOL_MAX: usize = 2;
 
 impl Search<'_, '_> {
-    pub(super) fn remedies(&mut self) -> Result<(), Stop> {
-        if !self.codes.is_empty() {
-            return Ok(());
-        }
+    pub(super) fn remedies(&mut self, pass: Pass) -> Result<(), Stop> {
         let mut failed = std::mem::take(&mut self.failed);
         failed.sort_by(|a, b| b.grid.timing.total_cmp(&a.grid.timing));
-        for Failed { look, grid } in failed.into_iter().take(GRIDS_MAX) {
+        let mut tried: Vec<(f32, f32)> = Vec::new();
+        for Failed { look, grid } in failed {
             let look = &self.looks[look];
             let (place, method) = (look.place, look.method);
-            let centre = grid.corners().map(|p| place.in_frame(p));
-            let middle = ((centre[0].0 + centre[2].0) / 2.0, (centre[0].1 + centre[2].1) / 2.0);
-            if self.codes.iter().any(|code| code.covers(middle)) {
+            let [first, _, third, _] = grid.corners().map(|p| place.in_frame(p));
+            let (middle, size) =
+                (((first.0 + third.0) / 2.0, (first.1 + third.1) / 2.0), grid.module_px() * place.scale);
+            let before = tried.iter().filter(|known| (known.0 - middle.0).hypot(known.1 - middle.1) < 5.0 * size);
+            if before.count() >= GRIDS_PER_SYMBOL_MAX || self.is_read(middle) {
                 continue;
             }
+            if tried.len() == GRIDS_MAX {
+                break;
+            }
+            tried.push(middle);
             let shades = Shades { picture: &look.picture, threshold: &look.threshold };
             if let Some(reading) = reading::read_thoroughly(&shades, &grid, &mut self.meter)? {
-                self.add(Pass::Remedies, code_of(&reading, place), place, method);
+                self.add(pass, code_of(&reading, place), place, method);
             }
         }
         Ok(())

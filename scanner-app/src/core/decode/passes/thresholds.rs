@@ -10,16 +10,10 @@ use super::{Method, Pass, Place, Search, USUAL};
 
 impl Search<'_, '_> {
     pub(super) fn fine(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
-        if self.codes.is_empty() {
-            self.look(Pass::Fine, full, Place::whole(self.base), Method { radius: 9, ..USUAL })?;
-        }
-        Ok(())
+        self.look(Pass::Fine, full, Place::whole(self.base), Method { radius: 9, ..USUAL })
     }
 
     pub(super) fn broad(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
-        if self.codes.is_empty() {
-            self.look(Pass::Broad, full, Place::whole(self.base), Method { radius: 45, ..USUAL })?;
-        }
-        Ok(())
+        self.look(Pass::Broad, full, Place::whole(self.base), Method { radius: 45, ..USUAL })
     }
 }

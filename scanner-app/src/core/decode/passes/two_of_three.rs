@@ -7,12 +7,12 @@ use super::super::grid;
 use super::super::meter::{Meter, Stop};
 use super::super::picture::{Picture, Point, Shades};
 use super::super::reading;
-use super::{Pass, Search, TIMING_MIN, code_of};
+use super::{FAILED_MAX, Failed, Pass, Search, TIMING_MIN, code_of};
 
 /// Finders of which pairs are formed.
 const FINDERS_MAX: usize = 8;
-/// Guesses that are followed up in one picture.
-const GUESSES_MAX: usize = 12;
+/// Guesses that are followed up.
+const GUESSES_MAX: usize = 48;
 /// The least likeness of a finder, as a share of a whole one's contrast.
 const LIKENESS_MIN: f32 = 0.3;
 
@@ -25,46 +25,35 @@ struct Guess {
 
 impl Search<'_, '_> {
     pub(super) fn two_of_three(&mut self) -> Result<(), Stop> {
-        for index in 0..self.looks.len() {
-            if !self.codes.is_empty() {
-                return Ok(());
-            }
-            self.complete_pairs(index)?;
-        }
-        Ok(())
-    }
-
-    /// Completes pairs of a look's finders and reads what comes of it.
-    fn complete_pairs(&mut self, index: usize) -> Result<(), Stop> {
-        let look = &self.looks[index];
-        let (place, method) = (look.place, look.method);
-        let shades = Shades { picture: &look.picture, threshold: &look.threshold };
-        let finders = &look.finders[..look.finders.len().min(FINDERS_MAX)];
-        let meter = &mut self.meter;
         let mut guesses = Vec::new();
-        for (index, a) in finders.iter().enumerate() {
-            for b in &finders[index + 1..] {
-                guess(&shades, a, b, &mut guesses, meter)?;
+        for (index, look) in self.looks.iter().enumerate() {
+            let shades = Shades { picture: &look.picture, threshold: &look.threshold };
+            let finders = &look.finders[..look.finders.len().min(FINDERS_MAX)];
+            let mut of_look = Vec::new();
+            for (index, a) in finders.iter().enumerate() {
+                for b in &finders[index + 1..] {
+                    guess(&shades, a, b, &mut of_look, &mut self.meter)?;
+                }
             }
+            guesses.extend(of_look.into_iter().map(|guess: Guess| (index, guess)));
         }
-        guesses.sort_by(|a: &Guess, b: &Guess| b.likeness.total_cmp(&a.likeness));
-        let mut found = None;
-        for guess in guesses.iter().take(GUESSES_MAX) {
+        guesses.sort_by(|(_, a), (_, b)| b.likeness.total_cmp(&a.likeness));
+        for (index, guess) in guesses.iter().take(GUESSES_MAX) {
+            let look = &self.looks[*index];
+            let (place, method) = (look.place, look.method);
+            let shades = Shades { picture: &look.picture, threshold: &look.threshold };
             let corner = Corner { top_left: 0, top_right: 1, bottom_left: 2, side: guess.side, misfit: 0.0 };
-            let Some(grid) = grid::lay(&shades, &guess.corner, &corner, TIMING_MIN, meter)? else { continue };
-            let mut reading = reading::read(&shades, &grid, meter)?;
-            if reading.is_none() {
-                reading = reading::read_thoroughly(&shades, &grid, meter)?;
-            }
-            if let Some(reading) = reading {
-                found = Some(code_of(&reading, place));
-                break;
+            let Some(grid) = grid::lay(&shades, &guess.corner, &corner, TIMING_MIN, &mut self.meter)? else { continue };
+            match reading::read(&shades, &grid, &mut self.meter)? {
+                Some(reading) => {
+                    self.add(Pass::TwoOfThree, code_of(&reading, place), place, method);
+                    return Ok(());
+                }
+                None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: *index, grid }),
+                None => {}
             }
         }
-        if let Some(code) = found {
-            self.add(Pass::TwoOfThree, code, place, method);
-        }
-        Ok(())
+        self.remedies(Pass::TwoOfThree)
     }
 }
 
