@@ -42,14 +42,14 @@ pub(super) fn corners(shades: &Shades<'_>, finders: &[Finder], meter: &mut Meter
             let (a, b) = (&finders[i], &finders[j]);
             let (distance, ratio) = (a.centre.distance(b.centre), a.module / b.module);
             let mean = (a.module * b.module).sqrt();
-            if !(0.38..2.6).contains(&ratio) || !(8.0..260.0).contains(&(distance / mean)) {
+            if !(0.28..3.5).contains(&ratio) || !(8.0..260.0).contains(&(distance / mean)) {
                 continue;
             }
             meter.spend(UNITS_PER_PAIR)?;
             let (Some(here), Some(there)) = (module_towards(shades, a, b), module_towards(shades, b, a)) else {
                 continue;
             };
-            if (0.4..2.5).contains(&(here / there)) {
+            if (0.28..3.5).contains(&(here / there)) {
                 apart[i * count + j] = distance / (here * there).sqrt();
                 apart[j * count + i] = apart[i * count + j];
             }

@@ -15,6 +15,9 @@ const UNITS_PER_FIT: u64 = 1_600;
 /// How much the fit is held back from perspective: enough against noise, too little to matter otherwise.
 const STIFFNESS: f64 = 1e-3;
 
+/// What a module of difference between a size and the measured one takes from its timing patterns' agreement.
+const SIZE_DOUBT: f32 = 0.015;
+
 /// A symbol's grid: where each module is.
 #[derive(Clone)]
 pub(super) struct Grid {
@@ -85,7 +88,7 @@ pub(super) fn lay(
     timing_min: f32,
     meter: &mut Meter<'_>,
 ) -> Result<Option<Grid>, Stop> {
-    let mut best: Option<(Grid, Fit)> = None;
+    let mut best: Option<(f32, Grid, Fit)> = None;
     let guess = ((corner.side - 17.0) / 4.0).round().max(1.0) as isize;
     // The measured size is off by more, the larger the symbol.
     let reach = 1 + guess / 12;
@@ -102,11 +105,13 @@ pub(super) fn lay(
             continue;
         }
         grid.timing = timing_agreement(shades, &grid);
-        if best.as_ref().is_none_or(|(known, _)| grid.timing > known.timing) {
-            best = Some((grid, fit));
+        // Of two sizes that fit alike, the one nearer to what was measured.
+        let score = grid.timing - SIZE_DOUBT * (version.side() as f32 - corner.side).abs();
+        if best.as_ref().is_none_or(|(known, ..)| score > *known) {
+            best = Some((score, grid, fit));
         }
     }
-    let Some((mut grid, mut fit)) = best else { return Ok(None) };
+    let Some((_, mut grid, mut fit)) = best else { return Ok(None) };
     if grid.timing < timing_min {
         return Ok(None);
     }

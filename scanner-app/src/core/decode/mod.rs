@@ -27,7 +27,7 @@ use self::luma::LumaView;
 use self::meter::Meter;
 use self::passes::{Method, Search};
 
-pub use self::explain::Stage;
+pub use self::explain::{GridView, LookView, Stage};
 pub use self::meter::Stop;
 pub use self::passes::Pass;
 

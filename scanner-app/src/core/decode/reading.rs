@@ -36,32 +36,36 @@ pub(super) fn read(shades: &Shades<'_>, grid: &Grid, meter: &mut Meter<'_>) -> R
     Ok(None)
 }
 
-/// Reads a symbol that `read` could not, with everything there is.
+/// Reads a symbol that `read` could not, with everything there is: as it lies, then with its far corner put right.
 pub(super) fn read_thoroughly(
     shades: &Shades<'_>,
     grid: &Grid,
     meter: &mut Meter<'_>,
 ) -> Result<Option<Reading>, Stop> {
-    let straight = straighten::straighten(shades, grid, meter)?;
-    if let Some(grid) = &straight
-        && let Some(reading) = read(shades, grid, meter)?
-    {
+    if let Some(reading) = vote_or_warp(shades, grid, meter)? {
+        return Ok(Some(reading));
+    }
+    let Some(straight) = straighten::straighten(shades, grid, meter)? else { return Ok(None) };
+    if let Some(reading) = read(shades, &straight, meter)? {
         return Ok(Some(Reading { remedy: "straightened", ..reading }));
     }
-    let grid = straight.unwrap_or_else(|| grid.clone());
-    let modules = vote::vote(shades, &grid, meter)?;
+    vote_or_warp(shades, &straight, meter)
+}
+
+fn vote_or_warp(shades: &Shades<'_>, grid: &Grid, meter: &mut Meter<'_>) -> Result<Option<Reading>, Stop> {
+    let modules = vote::vote(shades, grid, meter)?;
     if let Some(text) = symbol::read(&modules, meter)? {
-        return Ok(Some(Reading { text, grid, remedy: "voted" }));
+        return Ok(Some(Reading { text, grid: grid.clone(), remedy: "voted" }));
     }
-    let luma = warp::sample(shades, &grid, meter)?;
-    if let Some(text) = judge_and_read(&grid, &luma, meter)? {
-        return Ok(Some(Reading { text, grid, remedy: "warped" }));
+    let luma = warp::sample(shades, grid, meter)?;
+    if let Some(text) = judge_and_read(grid, &luma, meter)? {
+        return Ok(Some(Reading { text, grid: grid.clone(), remedy: "warped" }));
     }
-    meter.spend(sampling_units(&grid) * 4)?;
-    if let Some(luma) = equalise::equalise(&grid, &luma)
-        && let Some(text) = judge_and_read(&grid, &luma, meter)?
+    meter.spend(sampling_units(grid) * 4)?;
+    if let Some(luma) = equalise::equalise(grid, &luma)
+        && let Some(text) = judge_and_read(grid, &luma, meter)?
     {
-        return Ok(Some(Reading { text, grid, remedy: "warped and equalised" }));
+        return Ok(Some(Reading { text, grid: grid.clone(), remedy: "warped and equalised" }));
     }
     Ok(None)
 }

@@ -8,6 +8,8 @@ mod enlarged;
 mod faint;
 mod inverted;
 mod remedies;
+#[cfg(test)]
+mod tests;
 mod thresholds;
 mod tracked;
 mod two_of_three;
@@ -16,7 +18,7 @@ mod whole;
 use std::rc::Rc;
 
 use super::corner;
-use super::explain::Stage;
+use super::explain::{GridView, LookView, Stage};
 use super::finder::{self, Finder};
 use super::grid::{self, Grid};
 use super::luma::LumaView;
@@ -70,6 +72,8 @@ pub(super) struct Search<'s, 'e> {
     pub(super) pass: Option<Pass>,
     /// For each code, how to find it again.
     pub(super) tracks: Vec<Track>,
+    /// The finders of all codes, in pixels of the frame, with their modules' size.
+    read_finders: Vec<((f32, f32), f32)>,
     looks: Vec<Look>,
     failed: Vec<Failed>,
     /// Finders of the last look that belong to no code that was read.
@@ -142,7 +146,21 @@ impl<'s, 'e> Search<'s, 'e> {
     ) -> Self {
         let base = frame.width().max(frame.height()).div_ceil(limits.side_px_max.max(1));
         let (codes, tracks, looks, failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Search { limits, frame, base, meter, watch, codes, pass: None, tracks, looks, failed, left_over: 0 }
+        let read_finders = Vec::new();
+        Search {
+            limits,
+            frame,
+            base,
+            meter,
+            watch,
+            codes,
+            pass: None,
+            tracks,
+            read_finders,
+            looks,
+            failed,
+            left_over: 0,
+        }
     }
 
     /// Runs the passes until one reads something.
@@ -197,7 +215,7 @@ impl<'s, 'e> Search<'s, 'e> {
         let shades = Shades { picture, threshold: &threshold };
         let mut finders = finder::find(&shades, ROW_STEP, &mut self.meter)?;
         finders.retain(|finder| !self.is_read(place.in_frame(finder.centre)));
-        (self.watch)(Stage::Look { pass, picture, threshold: &threshold, finders: &finders });
+        (self.watch)(Stage::Look(LookView { pass, picture, threshold: &threshold, finders: &finders }));
         self.looks.push(Look { picture: Rc::clone(picture), threshold, place, method, finders });
         self.try_corners(pass, self.looks.len() - 1)
     }
@@ -221,22 +239,26 @@ impl<'s, 'e> Search<'s, 'e> {
             }
             tried += 1;
             let Some(grid) = grid::lay(&shades, finders, corner, TIMING_MIN, &mut self.meter)? else { continue };
-            (self.watch)(Stage::Grid { pass, picture: &look.picture, grid: &grid });
+            (self.watch)(Stage::Grid(GridView { pass, picture: &look.picture, grid: &grid }));
             match reading::read(&shades, &grid, &mut self.meter)? {
                 None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: index, grid }),
                 None => {}
                 Some(reading) => {
                     let code = code_of(&reading, place);
-                    for (taken, finder) in taken.iter_mut().zip(finders) {
-                        *taken |= code.covers(place.in_frame(finder.centre));
-                    }
                     members.iter().for_each(|&member| taken[member] = true);
-                    read.push(code);
+                    read.push((code, members.map(|member| finders[member])));
                 }
             }
         }
-        self.left_over = taken.iter().filter(|taken| !**taken).count();
-        read.into_iter().for_each(|code| self.add(pass, code, place, method));
+        for (code, members) in read {
+            let seen = members.map(|finder| (place.in_frame(finder.centre), finder.module * place.scale));
+            self.read_finders.extend(seen);
+            self.add(pass, code, place, method);
+        }
+        // What looks like a finder inside a code that was read is most likely chance.
+        let covered = |finder: &Finder| self.codes.iter().any(|code| code.covers(place.in_frame(finder.centre)));
+        let finders = taken.iter().zip(&self.looks[index].finders);
+        self.left_over = finders.filter(|(taken, finder)| !**taken && !covered(finder)).count();
         Ok(())
     }
 
@@ -248,9 +270,9 @@ impl<'s, 'e> Search<'s, 'e> {
         }
     }
 
-    /// Whether a place of the frame lies in a code that was read.
+    /// Whether a finder at a place of the frame is one of a code that was read.
     fn is_read(&self, place: (f32, f32)) -> bool {
-        self.codes.iter().any(|code| code.covers(place))
+        self.read_finders.iter().any(|&(known, module)| (known.0 - place.0).hypot(known.1 - place.1) < 3.0 * module)
     }
 }
 

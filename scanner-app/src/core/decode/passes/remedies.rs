@@ -23,7 +23,7 @@ impl Search<'_, '_> {
             let (middle, size) =
                 (((first.0 + third.0) / 2.0, (first.1 + third.1) / 2.0), grid.module_px() * place.scale);
             let before = tried.iter().filter(|known| (known.0 - middle.0).hypot(known.1 - middle.1) < 5.0 * size);
-            if before.count() >= GRIDS_PER_SYMBOL_MAX || self.is_read(middle) {
+            if before.count() >= GRIDS_PER_SYMBOL_MAX || self.codes.iter().any(|code| code.covers(middle)) {
                 continue;
             }
             if tried.len() == GRIDS_MAX {
