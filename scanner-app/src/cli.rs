@@ -4,12 +4,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use scanner_app::shell::camera::SourceSpec;
 use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
+use scanner_app::shell::study;
 
 /// The handheld at a turnstile: reads codes, decides alone, records durably, and only then shows the verdict.
 #[derive(Debug, Parser)]
@@ -70,6 +72,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Reads the codes in picture files: one JSON line a file
+    #[command(
+        long_about = "Reads the codes in picture files with the decoder of the gate, and prints one JSON line a file:\n\n  \
+                            {\"file\":\"a.png\",\"codes\":[\"T1S...\"],\"us\":4180,\"pass\":\"half\"}\n\n\
+                            PNG, JPEG, WebP, GIF (its first frame) and recorded frames (.tsf) are told apart by their \
+                            contents. \"codes\" holds every code found, as text; bytes that are not UTF-8 stand there as \
+                            Latin-1. \"us\" is the time that decoding took in microseconds, without reading the file. \
+                            \"pass\" is the step of the decoder that read the codes, null if none did.\n\n\
+                            A file that cannot be looked at has an \"error\" that says why, the others are decoded all the \
+                            same, and the exit code is 1. A picture in which no code is found is no error. Pictures of more \
+                            than 4096 pixels a side are shrunk by a whole factor first, up to 16384."
+    )]
+    #[command(after_help = "Example: scanner-app decode photos/*.jpg | jq -r 'select(.codes == []) | .file'")]
+    Decode {
+        /// The pictures
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Give a picture no more than N milliseconds, as a gate with a camera does (150 there); without it a picture is
+        /// searched to the end, within the decoder's budget of work
+        #[arg(long, value_name = "N")]
+        deadline_ms: Option<u64>,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +104,8 @@ enum CliError {
     Inspect(#[from] InspectError),
     #[error("The file {file} for event lines cannot be written ({error}). Choose another one after --events")]
     Events { file: String, error: std::io::Error },
+    #[error("The output cannot be written: {0}")]
+    Output(std::io::Error),
     #[cfg(not(feature = "window"))]
     #[error("This build has no window. Start it with --headless, or install the package with a window")]
     NoWindow,
@@ -112,6 +138,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
         Some(Command::Journal { json }) => return Ok(exit(inspect::journal(&cli.data, json, &mut out)?)),
         Some(Command::Check { json }) => return Ok(exit(inspect::check(&cli.data, json, &mut out)?)),
+        Some(Command::Decode { files, deadline_ms }) => {
+            let deadline = deadline_ms.map(Duration::from_millis);
+            return Ok(exit(study::decode(&files, deadline, &mut out).map_err(CliError::Output)?));
+        }
         None => drop(out),
     }
     let options = Options { folder: cli.data, source: cli.source, name: cli.name, server: cli.server };

@@ -9,9 +9,11 @@ pub mod inspect;
 pub mod journal;
 pub mod keystore;
 pub mod output;
+pub mod picture;
 pub mod places;
 #[cfg(feature = "window")]
 pub mod slint;
 #[cfg(feature = "sound")]
 pub mod sound;
+pub mod study;
 pub mod sync;
