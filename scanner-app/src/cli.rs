@@ -11,6 +11,7 @@ use scanner_app::shell::camera::SourceSpec;
 use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
+use scanner_app::shell::recorder::{self, Ask};
 use scanner_app::shell::study;
 
 /// The handheld at a turnstile: reads codes, decides alone, records durably, and only then shows the verdict.
@@ -53,6 +54,15 @@ struct Cli {
     #[arg(long, env = "TURNSTONE_SCANNER_SCREENSHOTS", value_name = "DIR")]
     screenshots: Option<PathBuf>,
 
+    /// Keep the last N pictures in which no code is read, in DIR/recordings, until `recorder` says otherwise
+    #[arg(long, env = "TURNSTONE_SCANNER_RECORD", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(recorder::FRAMES_MAX)))]
+    record: Option<u32>,
+
+    /// How many hours a recorded picture is kept after it was taken: it may show a ticket that can be read one day
+    #[arg(long, global = true, env = "TURNSTONE_SCANNER_RECORD_HOURS", value_name = "H", default_value_t = recorder::HOURS_USUAL,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(recorder::HOURS_MAX)))]
+    record_hours: u32,
+
     /// The language of the screens' labels: en, hi, ...
     #[arg(long, env = "TURNSTONE_SCANNER_LANG", value_name = "LANG", default_value = "en")]
     lang: String,
@@ -71,6 +81,13 @@ enum Command {
         /// One JSON object
         #[arg(long)]
         json: bool,
+    },
+    /// Keeps the last pictures in which no code was read, or stops keeping them; a running handheld notices within a second
+    #[command(after_help = "What is recorded lies in DIR/recordings, for this user alone, and goes by itself after \
+                            --record-hours. `scanner-app decode` says what can be read in it.")]
+    Recorder {
+        #[command(subcommand)]
+        ask: RecorderCommand,
     },
     /// Reads the codes in picture files: one JSON line a file
     #[command(
@@ -94,6 +111,27 @@ enum Command {
         #[arg(long, value_name = "N")]
         deadline_ms: Option<u64>,
     },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum RecorderCommand {
+    /// Keep the last N unread pictures from now on, at most five a second
+    On {
+        /// How many pictures
+        #[arg(long, value_name = "N", default_value_t = recorder::FRAMES_USUAL,
+              value_parser = clap::value_parser!(u32).range(1..=i64::from(recorder::FRAMES_MAX)))]
+        frames: u32,
+    },
+    /// Keep no more pictures; those kept stay until their time is over
+    Off,
+    /// Say what was asked for and what is kept
+    Status {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete all recorded pictures
+    Clear,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -135,16 +173,27 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let mut out = std::io::stdout().lock();
+    let recorder = recorder::Options { frames: cli.record, kept_hours: cli.record_hours };
     match cli.command {
         Some(Command::Journal { json }) => return Ok(exit(inspect::journal(&cli.data, json, &mut out)?)),
         Some(Command::Check { json }) => return Ok(exit(inspect::check(&cli.data, json, &mut out)?)),
+        Some(Command::Recorder { ask }) => {
+            let (ask, json) = match ask {
+                RecorderCommand::On { frames } => (Ask::On(frames), false),
+                RecorderCommand::Off => (Ask::Off, false),
+                RecorderCommand::Status { json } => (Ask::Status, json),
+                RecorderCommand::Clear => (Ask::Clear, false),
+            };
+            inspect::recorder(&cli.data, ask, recorder, json, &mut out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Decode { files, deadline_ms }) => {
             let deadline = deadline_ms.map(Duration::from_millis);
             return Ok(exit(study::decode(&files, deadline, &mut out).map_err(CliError::Output)?));
         }
         None => drop(out),
     }
-    let options = Options { folder: cli.data, source: cli.source, name: cli.name, server: cli.server };
+    let options = Options { folder: cli.data, source: cli.source, name: cli.name, server: cli.server, recorder };
     if cli.headless {
         let output = match &cli.events {
             None => Output::stdout(),

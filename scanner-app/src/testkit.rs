@@ -3,6 +3,7 @@
 use gate_core::pack;
 use gate_core::policy::{LanePolicy, Policy};
 use gate_core::wire::v1::{EventInfo, SignedTime, StationBundle};
+use qrcodegen::{QrCode, QrCodeEcc};
 use serde_bytes::ByteBuf;
 use ticket_signer::certificate::{CertificateFields, DeviceCertificateFields};
 use ticket_signer::code::ShortCode;
@@ -12,6 +13,8 @@ use ticket_signer::{
     EventRange, HolderAlgorithm, HolderSecret, LaneId, ListManifest, ListedTicket, Purpose, Role, SecretKey, Serial,
     TicketId, TicketStatus, TimeStep, UntrustedCode, envelope,
 };
+
+use crate::core::decode::raw::{PixelFormat, RawFrame};
 
 /// 2026-11-09 12:00 UTC.
 pub const NOW_MS: i64 = 1_794_225_600_000;
@@ -198,3 +201,18 @@ pub fn full(organiser: &Organiser, ticket: u64, serial: u8, now_s: i64) -> Untru
 }
 
 pub const LANE: LaneId = LaneId(1);
+
+/// A code held before a camera: luma, five pixels a module; an empty view without a text.
+pub fn picture(text: Option<&str>, taken_ms: i64) -> RawFrame {
+    let (width, height) = (320, 240);
+    let mut data = vec![200; width * height];
+    if let Some(text) = text {
+        let code = QrCode::encode_text(text, QrCodeEcc::Medium).unwrap();
+        for (at, value) in data.iter_mut().enumerate() {
+            let (x, y) = ((at % width) as i32 - 40, (at / width) as i32 - 25);
+            *value = if code.get_module(x.div_euclid(5), y.div_euclid(5)) { 20 } else { 230 };
+        }
+    }
+    let (width, height) = (width as u32, height as u32);
+    RawFrame { format: PixelFormat::Grey, width, height, stride: width, taken_ms, data }
+}

@@ -58,6 +58,15 @@ pub enum Report {
     Mended {
         message: String,
     },
+    /// Frames in which no code is read are kept, at most so many; or they are not kept any more.
+    Recorder {
+        frames_max: Option<u32>,
+    },
+    /// How many recorded frames were played, and in how many of them a code was read.
+    Replayed {
+        frames: u64,
+        read: u64,
+    },
     /// The source has nothing more to say.
     Ended,
 }
@@ -91,6 +100,11 @@ impl Report {
             Report::Receipt { seq } => json!({ "event": "receipt", "seq": seq }),
             Report::Warning { message } => json!({ "event": "warning", "message": message }),
             Report::Mended { message } => json!({ "event": "mended", "message": message }),
+            Report::Recorder { frames_max: Some(frames_max) } => {
+                json!({ "event": "recorder", "state": "on", "frames_max": frames_max })
+            }
+            Report::Recorder { frames_max: None } => json!({ "event": "recorder", "state": "off" }),
+            Report::Replayed { frames, read } => json!({ "event": "replayed", "frames": frames, "read": read }),
             Report::Ended => json!({ "event": "ended" }),
         }
     }

@@ -20,6 +20,7 @@ use super::journal::{Database, Journal, JournalError, Use};
 use super::keystore::{self, KeyStoreError};
 use super::output::Output;
 use super::places::{self, Standing};
+use super::recorder::{self, Recorder};
 use super::sync::{self, Handle, Message, Order, Outlet, Settings, SyncError};
 use crate::core::decode::luma::{LumaView, to_luma};
 use crate::core::decode::{Code, Decoder};
@@ -51,6 +52,8 @@ pub enum GateError {
     Sync(#[from] SyncError),
     #[error(transparent)]
     Source(#[from] super::camera::SourceError),
+    #[error("No thread could be started ({0}). Free some memory and start again")]
+    Thread(std::io::Error),
     #[error("{0}")]
     Device(&'static str),
 }
@@ -63,6 +66,7 @@ pub struct Options {
     pub name: String,
     /// In place of the address on the enrolment code.
     pub server: Option<String>,
+    pub recorder: recorder::Options,
 }
 
 /// Where the gate's outcomes are seen and heard.
@@ -92,6 +96,7 @@ pub struct Gate {
     sync: Handle,
     output: Output,
     front: Front,
+    recorder: Recorder,
     standing: Option<(Arc<Station>, Arc<SecretKey>)>,
     shown_view: Option<View>,
     /// When the present frame or text was taken.
@@ -121,6 +126,9 @@ impl Gate {
         let (sender, inbox): (Sender<Message>, Receiver<Message>) = unbounded();
         let outlet = Outlet::new(sender, Arc::new(source.nudge()));
         let front = make_front(&outlet);
+        let stamp = clock.clone();
+        let stamp = Arc::new(move || stamp.read().now_ms);
+        let recorder = Recorder::start(&options.folder, options.recorder, stamp, telling(outlet.clone()));
         let settings = Settings {
             folder: options.folder.clone(),
             database,
@@ -141,6 +149,7 @@ impl Gate {
             sync: Handle::silent(),
             output,
             front,
+            recorder: recorder.map_err(GateError::Thread)?,
             standing: None,
             shown_view: None,
             taken: Instant::now(),
@@ -212,7 +221,7 @@ impl Gate {
 
     fn heard(&mut self, event: SourceEvent) {
         match event {
-            SourceEvent::Frame(frame) => self.look(&frame),
+            SourceEvent::Frame(frame) => self.look(frame),
             SourceEvent::Text(text) => self.give(Input::Seen(vec![text])),
             SourceEvent::Missing(message) | SourceEvent::Stalled(message) => {
                 self.give(Input::Source(SourceNews::Lost(message)));
@@ -228,8 +237,8 @@ impl Gate {
         }
     }
 
-    fn look(&mut self, frame: &RawFrame) {
-        let luma = match to_luma(frame) {
+    fn look(&mut self, frame: RawFrame) {
+        let luma = match to_luma(&frame) {
             Ok(luma) => luma,
             Err(error) => {
                 self.frame_faults += 1;
@@ -252,7 +261,13 @@ impl Gate {
         if let Some(preview) = &mut self.front.preview {
             preview(&luma.view(), &decoded.codes);
         }
-        self.give(Input::Seen(nearest_first(decoded.codes, luma.view().width(), luma.view().height())));
+        let texts = nearest_first(decoded.codes, luma.view().width(), luma.view().height());
+        let unread = texts.is_empty();
+        self.give(Input::Seen(texts));
+        // Before it has a place a handheld sees the supervisor's page, which is nobody's business.
+        if unread && self.standing.is_some() {
+            self.recorder.offer(frame);
+        }
     }
 
     /// Gives the engine an input and does what it says, until it has nothing more to say. What one effect leads to is done
@@ -408,6 +423,18 @@ impl Gate {
         let reading = self.clock.read();
         Moment { steady_ms: boot_ms(), now_ms: reading.now_ms, in_doubt: reading.in_doubt }
     }
+}
+
+/// The recorder's way to staff.
+fn telling(outlet: Outlet) -> Box<dyn FnMut(recorder::News) + Send> {
+    Box::new(move |news| {
+        outlet.input(match news {
+            recorder::News::On(frames_max) => Input::Recording(Some(frames_max)),
+            recorder::News::Off => Input::Recording(None),
+            recorder::News::Trouble(message) => Input::Sync(SyncNews::Trouble { kind: Trouble::Recorder, message }),
+            recorder::News::Mended => Input::Sync(SyncNews::Mended(Trouble::Recorder)),
+        });
+    })
 }
 
 const NO_PLACE: &str = "This handheld has no place. Enrol it with the QR code on the supervisor's page";

@@ -8,8 +8,9 @@ use serde_json::Value;
 use ticket_signer::TicketStatus;
 
 use super::*;
+use crate::shell::camera::frames;
 use crate::shell::journal::{ConfirmedRecord, StationRecord};
-use crate::testkit::{DEVICE, EVENT, LANE, Organiser, full, listed, short};
+use crate::testkit::{DEVICE, EVENT, LANE, Organiser, full, listed, picture, short};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -80,15 +81,61 @@ fn placed(folder: &Path) -> i64 {
 fn run(folder: &Path, codes: &[String]) -> Vec<Value> {
     let typed = folder.join("typed");
     std::fs::write(&typed, codes.join("\n")).unwrap();
+    run_with(folder, SourceSpec::Wedge(Some(typed)), recorder::Options::default())
+}
+
+fn run_with(folder: &Path, source: SourceSpec, recorder: recorder::Options) -> Vec<Value> {
     let lines = Lines::default();
-    let options = Options {
-        folder: folder.to_owned(),
-        source: SourceSpec::Wedge(Some(typed)),
-        name: "Handheld 1".to_owned(),
-        server: None,
-    };
+    let name = "Handheld 1".to_owned();
+    let options = Options { folder: folder.to_owned(), source, name, server: None, recorder };
     Gate::open(options, Output::to(Box::new(lines.clone())), |_| Front::default()).unwrap().run().unwrap();
     lines.read()
+}
+
+/// Plays these frames to a handheld that records.
+fn show(folder: &Path, shown: &[RawFrame]) -> Vec<Value> {
+    let view = folder.join("frames");
+    std::fs::create_dir(&view).unwrap();
+    for (at, frame) in shown.iter().enumerate() {
+        frames::write(&view, &format!("{at:04}"), frame).unwrap();
+    }
+    frames::end(&view).unwrap();
+    run_with(folder, SourceSpec::Frames(view), recorder::Options { frames: Some(9), ..Default::default() })
+}
+
+/// When the frames that a handheld has recorded were taken.
+fn recorded(folder: &Path) -> Vec<i64> {
+    let listed = std::fs::read_dir(folder.join(recorder::FOLDER)).into_iter().flatten();
+    let mut times: Vec<i64> = listed.map(|entry| frames::read(&entry.unwrap().path()).unwrap().taken_ms).collect();
+    times.sort_unstable();
+    times
+}
+
+#[test]
+fn only_frames_in_which_nothing_is_read_are_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = placed(folder.path());
+    let at = |step: i64| now_s * 1000 + step * 3_000;
+    let lines = show(
+        folder.path(),
+        &[
+            picture(None, at(0)),
+            picture(Some(&short(1, 2, now_s).to_text()), at(1)),
+            picture(Some("https://restaurant.example/menu"), at(2)),
+            picture(None, at(3)),
+        ],
+    );
+    assert_eq!(verdicts(&lines).len(), 2, "{lines:?}");
+    assert_eq!(recorded(folder.path()), [at(0), at(3)]);
+    let told = lines.iter().filter(|line| line["event"] == "recorder").collect::<Vec<_>>();
+    assert!(matches!(&told[..], [on] if on["state"] == "on" && on["frames_max"] == 9), "{told:?}");
+}
+
+#[test]
+fn a_handheld_without_a_place_records_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    show(folder.path(), &[picture(None, crate::shell::clock::system_ms())]);
+    assert_eq!(recorded(folder.path()), [0; 0]);
 }
 
 #[test]
@@ -183,6 +230,7 @@ fn a_lost_key_is_said_at_the_start() {
         source: SourceSpec::Frames(folder.path().to_owned()),
         name: "Handheld 1".to_owned(),
         server: None,
+        recorder: recorder::Options::default(),
     };
     let error = Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("enrol the handheld again"), "{error}");

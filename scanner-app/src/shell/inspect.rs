@@ -1,4 +1,4 @@
-//! What the handheld's database holds, for people and programs: `scanner-app journal` and `scanner-app check`.
+//! What a data folder holds, for people and programs: `scanner-app journal`, `check` and `recorder`.
 //!
 //! Codes as they were read are not printed: a printed ticket's code stays good. Their hashes tell them apart.
 
@@ -10,10 +10,11 @@ use gate_core::{Detail, Outcome};
 use serde_json::{Value, json};
 use ticket_signer::PublicKey;
 
-use super::clock::{Clock, random_u64};
+use super::clock::{Clock, random_u64, system_ms};
 use super::journal::{Database, FILE, Journal, JournalError, Use};
 use super::keystore::{self, KeyStoreError};
 use super::places::{self, Standing};
+use super::recorder::{self, Ask, RingError};
 
 /// Why nothing could be inspected.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub enum InspectError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Key(#[from] KeyStoreError),
+    #[error(transparent)]
+    Recorder(#[from] RingError),
     #[error("There is no device key in {0}, so the journal's signatures cannot be checked")]
     NoKey(String),
     #[error("The output cannot be written: {0}")]
@@ -182,4 +185,50 @@ pub fn check(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool, 
         )?;
     }
     Ok(sound)
+}
+
+/// Passes a request on to the recorder of a data folder, and says how its recordings stand.
+pub fn recorder(
+    folder: &Path,
+    ask: Ask,
+    options: recorder::Options,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<(), InspectError> {
+    let (_, journal) = open(folder)?;
+    let now_ms = Clock::new(journal.anchor()?).read().now_ms;
+    let (asked, kept) = recorder::ask(folder, ask, options, now_ms, system_ms())?;
+    let frames = asked.map_or(0, |asked| asked.frames);
+    if as_json {
+        let found = json!({
+            "state": if frames > 0 { "on" } else { "off" },
+            "frames_max": (frames > 0).then_some(frames),
+            "frames": kept.frames,
+            "bytes": kept.bytes,
+            "oldest_ms": kept.oldest_ms,
+            "newest_ms": kept.newest_ms,
+            "kept_hours": options.kept_hours,
+        });
+        writeln!(out, "{found}")?;
+        return Ok(());
+    }
+    match frames {
+        0 => writeln!(out, "Recording is off, but for a handheld that was started with --record.")?,
+        frames => writeln!(out, "Recording is on: the last {frames} pictures in which no code is read.")?,
+    }
+    let time =
+        |at_ms: i64| jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| "?".to_owned(), |at| at.to_string());
+    match (kept.oldest_ms, kept.newest_ms) {
+        (Some(oldest), Some(newest)) => writeln!(
+            out,
+            "{} pictures are kept, {} KiB, taken from {} to {}. Each goes {} hours after it was taken.",
+            kept.frames,
+            kept.bytes.div_ceil(1024),
+            time(oldest),
+            time(newest),
+            options.kept_hours,
+        )?,
+        _ => writeln!(out, "No picture is kept.")?,
+    }
+    Ok(())
 }

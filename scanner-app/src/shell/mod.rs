@@ -11,6 +11,7 @@ pub mod keystore;
 pub mod output;
 pub mod picture;
 pub mod places;
+pub mod recorder;
 #[cfg(feature = "window")]
 pub mod slint;
 #[cfg(feature = "sound")]

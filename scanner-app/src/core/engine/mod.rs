@@ -7,6 +7,7 @@
 //! - The shell answers every `Verify` and `Record` before it brings anything else.
 
 pub mod hold;
+mod notices;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use gate_core::{Outcome, Reach, Recorded};
 use ticket_signer::{Rejection, TicketId, VerifiedCode};
 
 use self::hold::HoldOff;
-use super::present::view::{Eye, Notice, Severity};
+use super::present::view::Eye;
 use super::present::{self, NamedConflict, Naming, Tone, Verdict};
 use super::report::Report;
 
@@ -61,6 +62,8 @@ pub enum Input {
         seq: u64,
     },
     Source(SourceNews),
+    /// Frames in which no code is read are kept from now on, at most so many; `None`: they are not, any more.
+    Recording(Option<u32>),
     Place(PlaceNews),
     Sync(SyncNews),
     /// A tap on a verdict, or on "Try again".
@@ -154,6 +157,7 @@ pub enum Trouble {
     List,
     Bundle,
     Rows,
+    Recorder,
     Sound,
 }
 
@@ -236,6 +240,8 @@ pub struct Engine {
     reach_told: Option<Reach>,
     alone_since_ms: Option<i64>,
     troubles: BTreeMap<Trouble, String>,
+    /// How many unread frames are kept at most, while they are.
+    recording: Option<u32>,
     name: String,
     fingerprint: String,
 }
@@ -257,6 +263,7 @@ impl Engine {
             reach_told: None,
             alone_since_ms: None,
             troubles: BTreeMap::new(),
+            recording: None,
             name,
             fingerprint: String::new(),
         }
@@ -287,6 +294,12 @@ impl Engine {
             Input::NotRecorded { text, message } => self.not_recorded(at, &text, message, &mut effects),
             Input::Shown { seq } => effects.push(Effect::MarkShown { seq }),
             Input::Source(news) => self.source(news, &mut effects),
+            Input::Recording(frames_max) => {
+                if self.recording != frames_max {
+                    self.recording = frames_max;
+                    effects.push(Effect::Report(Report::Recorder { frames_max }));
+                }
+            }
             Input::Place(news) => self.place(news, &mut effects),
             Input::Sync(news) => self.sync(at, news, &mut effects),
             Input::Dismiss => self.on_screen = OnScreen::Nothing,
@@ -559,30 +572,6 @@ impl Engine {
             Phase::Placed(place) => i64::from(place.hold_off_ms),
             _ => 5_000,
         }
-    }
-
-    fn notices(&self) -> Vec<Notice> {
-        let notice = |(kind, text): (&Trouble, &String)| Notice {
-            severity: match kind {
-                Trouble::Storage | Trouble::Source | Trouble::Device => Severity::Error,
-                Trouble::Server | Trouble::List | Trouble::Bundle | Trouble::Rows => Severity::Warning,
-                Trouble::Sound => Severity::Info,
-            },
-            title: match kind {
-                Trouble::Storage => "Storage trouble",
-                Trouble::Device => "Handheld trouble",
-                Trouble::Source => "No codes come in",
-                Trouble::Server => "Server not reached",
-                Trouble::List => "List not updated",
-                Trouble::Bundle => "Keys not updated",
-                Trouble::Rows => "Scans not received",
-                Trouble::Sound => "No sound",
-            },
-            text: text.clone(),
-        };
-        let mut notices: Vec<Notice> = self.troubles.iter().map(notice).collect();
-        notices.sort_by_key(|notice| notice.severity);
-        notices
     }
 }
 

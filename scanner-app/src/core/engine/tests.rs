@@ -408,6 +408,24 @@ fn troubles_are_told_once_and_their_end_once() {
     assert_eq!(told.len(), 2, "{told:?}");
 }
 
+#[test]
+fn a_recording_is_shown_for_as_long_as_it_goes_on_and_told_once() {
+    let mut lane = Lane::new(&[]);
+    for _ in 0..3 {
+        lane.give(Input::Recording(Some(200)));
+    }
+    let view = lane.engine.view(lane.at());
+    assert!(matches!(&view.notices[..], [notice] if notice.title == "Recording" && notice.text.contains("200")));
+    lane.give(Input::Recording(None));
+    lane.give(Input::Recording(None));
+    assert!(lane.engine.view(lane.at()).notices.is_empty());
+    let told: Vec<_> = lane.reports().into_iter().filter(|line| line.contains("recorder")).collect();
+    assert_eq!(
+        told,
+        [r#"{"event":"recorder","frames_max":200,"state":"on"}"#, r#"{"event":"recorder","state":"off"}"#]
+    );
+}
+
 proptest! {
     /// Whatever is seen, in whatever order: no ticket is admitted twice, nothing is shown that was not recorded, each row
     /// is shown once.

@@ -18,9 +18,9 @@
 //! one played last is played again. A file named `END` ends the source once all are played. Unlike a camera's, no
 //! recorded frame is skipped: the next is put when the one before was taken.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,7 +58,8 @@ pub enum FrameFileError {
     Io(#[from] io::Error),
 }
 
-/// Writes a frame into `folder` as `NAME.tsf`, in place of one of that name. It appears whole or not at all.
+/// Writes a frame into `folder` as `NAME.tsf`, in place of one of that name. It appears whole or not at all, and only this
+/// user may read it: a frame may show a ticket.
 pub fn write(folder: &Path, name: &str, frame: &RawFrame) -> Result<PathBuf, FrameFileError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(allowed) {
@@ -66,12 +67,21 @@ pub fn write(folder: &Path, name: &str, frame: &RawFrame) -> Result<PathBuf, Fra
     }
     let path = folder.join(format!("{name}{SUFFIX}"));
     let part = folder.join(format!(".{name}{SUFFIX}.part"));
-    let mut file = File::create(&part)?;
-    file.write_all(&header(frame))?;
-    file.write_all(&frame.data)?;
-    drop(file);
-    fs::rename(&part, &path)?;
+    let written = write_whole(&part, frame).and_then(|()| fs::rename(&part, &path));
+    if let Err(error) = written {
+        // Half a frame on a full disk would take room from whoever needs it more.
+        let _ = fs::remove_file(&part);
+        return Err(error.into());
+    }
     Ok(path)
+}
+
+fn write_whole(part: &Path, frame: &RawFrame) -> io::Result<()> {
+    // One left behind may have other rights, which opening it would keep.
+    let _ = fs::remove_file(part);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
+    file.write_all(&header(frame))?;
+    file.write_all(&frame.data)
 }
 
 /// Marks the end of a folder's frames.
