@@ -12,6 +12,7 @@ use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
 use scanner_app::shell::recorder::{self, Ask};
+use scanner_app::shell::replay::{self, ReplayError};
 use scanner_app::shell::study;
 
 /// The handheld at a turnstile: reads codes, decides alone, records durably, and only then shows the verdict.
@@ -29,7 +30,8 @@ struct Cli {
     #[arg(long, global = true, env = "TURNSTONE_SCANNER_DATA", value_name = "DIR", default_value = "gate-data")]
     data: PathBuf,
 
-    /// Where codes come from: camera, camera:/dev/videoN, frames:DIR (recorded frames), wedge (lines on standard input),
+    /// Where codes come from: camera, camera:/dev/videoN, frames:DIR (recorded frames), replay:DIR (the same with their time,
+    /// see `replay`), wedge (lines on standard input),
     /// wedge:/dev/ttyACM0
     #[arg(long, env = "TURNSTONE_SCANNER_SOURCE", value_name = "SOURCE", default_value = "camera")]
     source: SourceSpec,
@@ -84,10 +86,28 @@ enum Command {
     },
     /// Keeps the last pictures in which no code was read, or stops keeping them; a running handheld notices within a second
     #[command(after_help = "What is recorded lies in DIR/recordings, for this user alone, and goes by itself after \
-                            --record-hours. `scanner-app decode` says what can be read in it.")]
+                            --record-hours. `scanner-app replay` plays it, `scanner-app decode` says what can be read in it.")]
     Recorder {
         #[command(subcommand)]
         ask: RecorderCommand,
+    },
+    /// Plays recorded pictures as if it were then: the verdicts that a gate would give now, one JSON line each
+    #[command(
+        long_about = "Plays recorded pictures as if it were then: each is decoded, verified, decided and journalled with \
+                            the time at which it was taken. Prints the lines that --headless prints, and at the end how many \
+                            pictures were played and in how many a code was read.\n\n\
+                            The folder after --data is made for it: a copy of the recording handheld's list, policy and keys \
+                            to check by, as they are now, with an empty journal and a key of its own. It never talks with a \
+                            server and a handheld cannot be started on it. A handheld's own folder is refused."
+    )]
+    #[command(after_help = "Example: scanner-app replay lane-1/recordings --data /tmp/friday")]
+    Replay {
+        /// The recordings
+        #[arg(value_name = "DIR")]
+        recordings: PathBuf,
+        /// The data folder of the handheld that recorded; without it, the folder in which the recordings lie
+        #[arg(long, value_name = "DIR")]
+        station: Option<PathBuf>,
     },
     /// Reads the codes in picture files: one JSON line a file
     #[command(
@@ -144,6 +164,8 @@ enum CliError {
     Events { file: String, error: std::io::Error },
     #[error("The output cannot be written: {0}")]
     Output(std::io::Error),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     #[cfg(not(feature = "window"))]
     #[error("This build has no window. Start it with --headless, or install the package with a window")]
     NoWindow,
@@ -185,6 +207,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
                 RecorderCommand::Clear => (Ask::Clear, false),
             };
             inspect::recorder(&cli.data, ask, recorder, json, &mut out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Replay { recordings, station }) => {
+            drop(out);
+            replay::prepare(&recordings, station.as_deref(), &cli.data)?;
+            let source = SourceSpec::Replay(recordings);
+            let options = Options { folder: cli.data, source, name: cli.name, server: None, recorder };
+            Gate::open(options, Output::stdout(), |_| Front::default())?.run()?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Decode { files, deadline_ms }) => {

@@ -1,5 +1,6 @@
 //! The device's two clocks, and the gate's clock made of them: the one place in the handheld that asks what time it is.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
@@ -9,12 +10,40 @@ use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
 pub struct Clock {
     boot_id: u128,
     gate: Arc<Mutex<GateClock>>,
+    /// The time of the recorded frame that is played now, in place of all clocks.
+    recorded: Option<Arc<Recorded>>,
+}
+
+/// Times of recorded frames, unix milliseconds.
+struct Recorded {
+    now_ms: AtomicI64,
+    /// The latest so far: what counts on must not run back.
+    latest_ms: AtomicI64,
 }
 
 impl Clock {
     /// A clock with the anchor that was kept from before, if any.
     pub fn new(anchor: Option<Anchor>) -> Self {
-        Clock { boot_id: boot_id(), gate: Arc::new(Mutex::new(GateClock::new(anchor))) }
+        Clock { boot_id: boot_id(), gate: Arc::new(Mutex::new(GateClock::new(anchor))), recorded: None }
+    }
+
+    /// A clock that stands at the time of recorded frames, and moves when it is told.
+    pub fn recorded(start_ms: i64) -> Self {
+        let recorded = Recorded { now_ms: AtomicI64::new(start_ms), latest_ms: AtomicI64::new(start_ms) };
+        Clock { recorded: Some(Arc::new(recorded)), ..Clock::new(None) }
+    }
+
+    /// A recorded frame is looked at. A clock of the present takes no notice.
+    pub fn at_frame(&self, taken_ms: i64) {
+        if let Some(recorded) = &self.recorded {
+            recorded.now_ms.store(taken_ms, Ordering::Relaxed);
+            recorded.latest_ms.fetch_max(taken_ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Milliseconds that only count on.
+    pub fn steady_ms(&self) -> i64 {
+        self.recorded.as_ref().map_or_else(boot_ms, |recorded| recorded.latest_ms.load(Ordering::Relaxed))
     }
 
     /// Takes the anchor that was kept from before.
@@ -28,6 +57,11 @@ impl Clock {
     }
 
     pub fn read(&self) -> ClockReading {
+        if let Some(recorded) = &self.recorded {
+            // The recording handheld stamped its frames by its gate's clock, which is taken at its word.
+            let now_ms = recorded.now_ms.load(Ordering::Relaxed);
+            return ClockReading { now_ms, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 };
+        }
         self.lock().read(self.device())
     }
 

@@ -13,8 +13,8 @@ use gate_core::row::RowBody;
 use gate_core::{JournalTx as _, Reach};
 use ticket_signer::{Rejection, SecretKey, UntrustedCode, VerifiedCode, VerifyContext, code, verify};
 
-use super::camera::{RawFrame, Source, SourceEvent, SourceSpec};
-use super::clock::{Clock, boot_ms};
+use super::camera::{ClockMs, RawFrame, Source, SourceEvent, SourceSpec, frames};
+use super::clock::{Clock, system_ms};
 use super::crash;
 use super::journal::{Database, Journal, JournalError, Use};
 use super::keystore::{self, KeyStoreError};
@@ -96,13 +96,22 @@ pub struct Gate {
     sync: Handle,
     output: Output,
     front: Front,
-    recorder: Recorder,
+    recorder: Option<Recorder>,
+    played: Played,
     standing: Option<(Arc<Station>, Arc<SecretKey>)>,
     shown_view: Option<View>,
     /// When the present frame or text was taken.
     taken: Instant,
     frame_faults: u32,
     ended: Option<Instant>,
+}
+
+/// Counts a replay's frames.
+#[derive(Default)]
+struct Played {
+    frames: u64,
+    /// Those in which a code was read.
+    read: u64,
 }
 
 /// What is still to be done for one input.
@@ -119,23 +128,34 @@ impl Gate {
         make_front: impl FnOnce(&Outlet) -> Front,
     ) -> Result<Self, GateError> {
         let database = Database::open(&options.folder, None, super::clock::random_u64())?;
+        // Before anything is shown: a replay must not sync, and a handheld's own journal must not take in a replay.
+        let (synced, clock) = match &options.source {
+            SourceSpec::Replay(recordings) => {
+                database.expect_replay()?;
+                (None, Clock::recorded(frames::first_taken_ms(recordings).unwrap_or_else(system_ms)))
+            }
+            _ => (Some(database.for_sync()?), Clock::new(None)),
+        };
         let journal = database.connect(Use::Gate)?;
-        let clock = Clock::new(journal.anchor()?);
+        clock.restore(journal.anchor()?);
         let stamp = clock.clone();
-        let source = Source::open(&options.source, Arc::new(move || stamp.read().now_ms))?;
+        let stamp: ClockMs = Arc::new(move || stamp.read().now_ms);
+        let source = Source::open(&options.source, Arc::clone(&stamp))?;
         let (sender, inbox): (Sender<Message>, Receiver<Message>) = unbounded();
         let outlet = Outlet::new(sender, Arc::new(source.nudge()));
         let front = make_front(&outlet);
-        let stamp = clock.clone();
-        let stamp = Arc::new(move || stamp.read().now_ms);
-        let recorder = Recorder::start(&options.folder, options.recorder, stamp, telling(outlet.clone()));
-        let settings = Settings {
+        let recorder = match &synced {
+            // What was recorded is recorded: a replay would only make copies of it.
+            None => None,
+            Some(_) => Some(Recorder::start(&options.folder, options.recorder, stamp, telling(outlet.clone()))),
+        };
+        let settings = synced.map(|database| Settings {
             folder: options.folder.clone(),
             database,
             clock: clock.clone(),
             name: options.name.clone(),
             server: options.server,
-        };
+        });
         let mut gate = Gate {
             journal,
             folder: options.folder,
@@ -145,11 +165,12 @@ impl Gate {
             spec: options.source,
             decoder: Decoder::default(),
             inbox,
-            // Replaced below: the last verdict is shown before anything new can happen.
+            // Replaced below, but for a replay: the last verdict is shown before anything new can happen.
             sync: Handle::silent(),
             output,
             front,
-            recorder: recorder.map_err(GateError::Thread)?,
+            recorder: recorder.transpose().map_err(GateError::Thread)?,
+            played: Played::default(),
             standing: None,
             shown_view: None,
             taken: Instant::now(),
@@ -157,7 +178,9 @@ impl Gate {
             ended: None,
         };
         gate.begin()?;
-        gate.sync = sync::start(settings, outlet)?;
+        if let Some(settings) = settings {
+            gate.sync = sync::start(settings, outlet)?;
+        }
         Ok(gate)
     }
 
@@ -215,7 +238,8 @@ impl Gate {
     fn finished(&self) -> Result<bool, GateError> {
         let Some(ended) = self.ended.filter(|_| self.front.screen.is_none()) else { return Ok(false) };
         let progress = self.journal.progress()?;
-        let sent = self.standing.is_none() || progress.receipted_seq >= progress.head.seq;
+        let silent = matches!(self.spec, SourceSpec::Replay(_));
+        let sent = silent || self.standing.is_none() || progress.receipted_seq >= progress.head.seq;
         Ok(sent || ended.elapsed() >= LAST_PUSH || self.engine.is_cut_off())
     }
 
@@ -232,18 +256,24 @@ impl Gate {
             }
             SourceEvent::Ended => {
                 self.ended = Some(Instant::now());
+                if matches!(self.spec, SourceSpec::Replay(_)) {
+                    let Played { frames, read } = self.played;
+                    self.output.line(&Report::Replayed { frames, read });
+                }
                 self.give(Input::Source(SourceNews::Ended));
             }
         }
     }
 
     fn look(&mut self, frame: RawFrame) {
+        self.clock.at_frame(frame.taken_ms);
+        self.played.frames += 1;
         let luma = match to_luma(&frame) {
             Ok(luma) => luma,
             Err(error) => {
                 self.frame_faults += 1;
                 // One bad frame is nothing; a row of them is a loose cable.
-                if self.frame_faults == 5 || matches!(self.spec, SourceSpec::Frames(_)) {
+                if self.frame_faults == 5 || self.is_recorded() {
                     let text = error.to_string();
                     let (what, advice) = text.split_once(": ").unwrap_or((&text, "check the camera"));
                     let message = format!("A picture cannot be read ({what}). {}.", sentence(advice));
@@ -255,7 +285,7 @@ impl Gate {
         if std::mem::take(&mut self.frame_faults) > 0 || self.shown_view.as_ref().is_none_or(|view| !live(view)) {
             self.give(Input::Source(SourceNews::Live));
         }
-        let patience = if matches!(self.spec, SourceSpec::Frames(_)) { DEADLINE_FRAMES } else { DEADLINE_CAMERA };
+        let patience = if self.is_recorded() { DEADLINE_FRAMES } else { DEADLINE_CAMERA };
         let until = self.taken + patience;
         let decoded = self.decoder.decode(&luma.view(), &mut || Instant::now() >= until);
         if let Some(preview) = &mut self.front.preview {
@@ -264,10 +294,16 @@ impl Gate {
         let texts = nearest_first(decoded.codes, luma.view().width(), luma.view().height());
         let unread = texts.is_empty();
         self.give(Input::Seen(texts));
+        self.played.read += u64::from(!unread);
         // Before it has a place a handheld sees the supervisor's page, which is nobody's business.
-        if unread && self.standing.is_some() {
-            self.recorder.offer(frame);
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| unread && self.standing.is_some()) {
+            recorder.offer(frame);
         }
+    }
+
+    /// The source's frames come from files, each once.
+    fn is_recorded(&self) -> bool {
+        matches!(self.spec, SourceSpec::Frames(_) | SourceSpec::Replay(_))
     }
 
     /// Gives the engine an input and does what it says, until it has nothing more to say. What one effect leads to is done
@@ -421,7 +457,7 @@ impl Gate {
 
     fn moment(&self) -> Moment {
         let reading = self.clock.read();
-        Moment { steady_ms: boot_ms(), now_ms: reading.now_ms, in_doubt: reading.in_doubt }
+        Moment { steady_ms: self.clock.steady_ms(), now_ms: reading.now_ms, in_doubt: reading.in_doubt }
     }
 }
 

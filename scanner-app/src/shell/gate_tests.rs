@@ -235,3 +235,96 @@ fn a_lost_key_is_said_at_the_start() {
     let error = Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("enrol the handheld again"), "{error}");
 }
+
+/// A station with recordings of these frames, its data folder, and when the first was taken: an hour ago, so that a code of
+/// then is stale by now.
+fn station(shown: impl FnOnce(i64) -> Vec<RawFrame>) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let then_ms = (placed(folder.path()) - 3_600) * 1000;
+    let recordings = folder.path().join(recorder::FOLDER);
+    std::fs::create_dir(&recordings).unwrap();
+    for frame in shown(then_ms) {
+        frames::write(&recordings, &format!("{:015}-0000", frame.taken_ms), &frame).unwrap();
+    }
+    (folder, recordings)
+}
+
+fn rows(folder: &Path) -> Vec<Value> {
+    let mut out = Vec::new();
+    assert!(crate::shell::inspect::journal(folder, true, &mut out).unwrap());
+    let rows = String::from_utf8(out).unwrap();
+    rows.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|row: &Value| row["seq"].is_u64()).collect()
+}
+
+#[test]
+fn a_replay_decides_as_it_would_have_then() {
+    let code = |ticket: u64, at_ms: i64| short(ticket, 2, at_ms / 1000).to_text();
+    let mut then_ms = 0;
+    let (station, recordings) = station(|first_ms| {
+        then_ms = first_ms;
+        vec![
+            picture(Some(&code(1, first_ms)), first_ms),
+            // Still in view, then back after the hold-off: by the recorded time, since now all comes at once.
+            picture(Some(&code(1, first_ms)), first_ms + 1_000),
+            picture(None, first_ms + 2_000),
+            picture(Some(&code(1, first_ms + 15_000)), first_ms + 20_000),
+            picture(Some(&code(2, first_ms - 300_000)), first_ms + 21_000),
+        ]
+    });
+    let folder = tempfile::tempdir().unwrap();
+    crate::shell::replay::prepare(&recordings, None, folder.path()).unwrap();
+    let play = || run_with(folder.path(), SourceSpec::Replay(recordings.clone()), recorder::Options::default());
+    let lines = play();
+    let expected = [("admit", "admitted"), ("refuse", "used"), ("refuse", "stale")];
+    assert_eq!(verdicts(&lines), expected.map(|(outcome, reason)| (outcome.to_owned(), reason.to_owned())));
+    let times: Vec<i64> = lines.iter().filter_map(|line| line["at_ms"].as_i64()).collect();
+    assert_eq!(times, [then_ms, then_ms + 20_000, then_ms + 21_000]);
+    let told = lines.iter().find(|line| line["event"] == "replayed").unwrap();
+    assert_eq!((&told["frames"], &told["read"]), (&Value::from(5), &Value::from(4)));
+
+    let kept = rows(folder.path());
+    assert_eq!(kept.iter().map(|row| row["at_ms"].as_i64().unwrap()).collect::<Vec<_>>(), times);
+    assert!(rows(station.path()).is_empty(), "the station's own journal knows nothing of it");
+    let key = |folder: &Path| keystore::read(folder).unwrap().unwrap().public();
+    assert_ne!(key(folder.path()), key(station.path()), "what a replay signs is not the station's word");
+    assert!(!folder.path().join(recorder::FOLDER).exists(), "a replay records nothing");
+    assert_eq!(verdicts(&play())[0].1, "used", "played again, it knows what was played before");
+    // The same frames as if they were seen now.
+    let now = run_with(station.path(), SourceSpec::Frames(end(&recordings)), recorder::Options::default());
+    assert!(verdicts(&now).iter().all(|(_, reason)| reason == "stale"), "{now:?}");
+}
+
+fn end(folder: &Path) -> std::path::PathBuf {
+    frames::end(folder).unwrap();
+    folder.to_owned()
+}
+
+#[test]
+fn a_replay_never_syncs_and_a_handhelds_own_folder_takes_in_no_replay() {
+    let (station, recordings) = station(|then_ms| vec![picture(None, then_ms)]);
+    let folder = tempfile::tempdir().unwrap();
+    crate::shell::replay::prepare(&recordings, None, folder.path()).unwrap();
+    let open = |folder: &Path, source: SourceSpec| {
+        let (folder, name) = (folder.to_owned(), "Handheld 1".to_owned());
+        let options = Options { folder, source, name, server: None, recorder: recorder::Options::default() };
+        Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err()
+    };
+    let replay = Database::open(folder.path(), None, 1).unwrap();
+    assert!(matches!(replay.for_sync(), Err(JournalError::Replay)), "no sync thread can have its database");
+    for source in [SourceSpec::Frames(recordings.clone()), SourceSpec::Wedge(None)] {
+        let error = open(folder.path(), source);
+        assert!(matches!(error, GateError::Journal(JournalError::Replay)), "{error}");
+    }
+    // What an attempt to sync would need is not even there.
+    let record = replay.connect(Use::Background).unwrap().station().unwrap().unwrap();
+    assert_eq!((record.server.as_str(), record.tls_pin), ("https://replay.invalid", [0; 32]));
+
+    let error = open(station.path(), SourceSpec::Replay(recordings.clone()));
+    assert!(matches!(error, GateError::Journal(JournalError::Live)), "{error}");
+    let error = crate::shell::replay::prepare(&recordings, None, station.path()).unwrap_err().to_string();
+    assert!(error.contains("a handheld's own"), "{error}");
+    let fresh = tempfile::tempdir().unwrap();
+    let error = open(fresh.path(), SourceSpec::Replay(recordings.clone()));
+    assert!(matches!(error, GateError::Journal(JournalError::Live)), "{error}");
+    assert!(Database::open(station.path(), None, 1).unwrap().for_sync().is_ok());
+}

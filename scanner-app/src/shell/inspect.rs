@@ -169,6 +169,7 @@ pub fn check(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool, 
     let found = json!({
         "database": { "bytes": database.size_bytes(), "journal_mode": journal_mode, "synchronous": synchronous, "foreign_keys": foreign_keys },
         "journal": { "rows": progress.head.seq, "chain": chain, "receipted_seq": progress.receipted_seq, "shown_seq": progress.shown_seq },
+        "replay": database.is_replay()?,
         "fingerprint": key.map(|key| key.public().spoken_fingerprint()),
         "place": place,
         "list": list,

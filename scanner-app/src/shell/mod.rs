@@ -12,6 +12,7 @@ pub mod output;
 pub mod picture;
 pub mod places;
 pub mod recorder;
+pub mod replay;
 #[cfg(feature = "window")]
 pub mod slint;
 #[cfg(feature = "sound")]

@@ -146,8 +146,24 @@ enum Found {
     End,
 }
 
+/// What a player does when it has played every file there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// It waits for later ones, until there is a file named `END`.
+    Wait,
+    Stop,
+}
+
+/// When the first frame that will be played was taken, unix milliseconds; `None` if there is none that can be read.
+pub fn first_taken_ms(folder: &Path) -> Option<i64> {
+    match look(folder, None) {
+        Ok(Found::Frame(first)) => read(&folder.join(first.name)).ok().map(|frame| frame.taken_ms),
+        _ => None,
+    }
+}
+
 /// Plays a folder until its end or until the mailbox is closed.
-pub(super) fn play(folder: &Path, mailbox: &Mailbox) {
+pub(super) fn play(folder: &Path, at_end: AtEnd, mailbox: &Mailbox) {
     let mut last = None;
     let mut troubled = false;
     loop {
@@ -174,6 +190,7 @@ pub(super) fn play(folder: &Path, mailbox: &Mailbox) {
                 continue;
             }
             Ok(Found::End) => return mailbox.end(),
+            Ok(Found::NothingYet) if at_end == AtEnd::Stop => return mailbox.end(),
             Ok(Found::NothingYet) => {}
             Err(error) if !troubled => {
                 tracing::warn!(folder = %folder.display(), %error, "frames folder cannot be read");

@@ -20,6 +20,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::frames::AtEnd;
 use self::mailbox::Mailbox;
 
 pub use self::guard::Patience;
@@ -50,6 +51,8 @@ pub enum SourceSpec {
     Camera(Option<PathBuf>),
     /// `frames:DIR`.
     Frames(PathBuf),
+    /// `replay:DIR`: recorded frames with their recorded time, into a replay folder only.
+    Replay(PathBuf),
     /// `wedge` (standard input), or `wedge:/dev/ttyACM0`, or `wedge:/dev/hidraw0`.
     Wedge(Option<PathBuf>),
 }
@@ -57,7 +60,9 @@ pub enum SourceSpec {
 /// Why a source cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("\"{0}\" is not a source: use camera, camera:/dev/videoN, frames:FOLDER, wedge, or wedge:/dev/ttyACM0")]
+    #[error(
+        "\"{0}\" is not a source: use camera, camera:/dev/videoN, frames:FOLDER, replay:FOLDER, wedge, or wedge:/dev/ttyACM0"
+    )]
     Unknown(String),
     #[error("this build reads no camera: use frames:FOLDER or wedge, or install the package with camera support")]
     NoCameraSupport,
@@ -77,6 +82,7 @@ impl FromStr for SourceSpec {
             (_, Some(place)) if place.as_os_str().is_empty() => Err(SourceError::Unknown(text.to_owned())),
             ("camera", place) => Ok(SourceSpec::Camera(place)),
             ("frames", Some(folder)) => Ok(SourceSpec::Frames(folder)),
+            ("replay", Some(folder)) => Ok(SourceSpec::Replay(folder)),
             ("wedge", place) => Ok(SourceSpec::Wedge(place)),
             _ => Err(SourceError::Unknown(text.to_owned())),
         }
@@ -89,6 +95,7 @@ impl fmt::Display for SourceSpec {
             SourceSpec::Camera(None) => write!(f, "camera"),
             SourceSpec::Camera(Some(path)) => write!(f, "camera:{}", path.display()),
             SourceSpec::Frames(folder) => write!(f, "frames:{}", folder.display()),
+            SourceSpec::Replay(folder) => write!(f, "replay:{}", folder.display()),
             SourceSpec::Wedge(None) => write!(f, "wedge"),
             SourceSpec::Wedge(Some(path)) => write!(f, "wedge:{}", path.display()),
         }
@@ -109,7 +116,11 @@ impl Source {
             SourceSpec::Camera(path) => Source::camera(path.clone(), clock),
             SourceSpec::Frames(folder) => {
                 let folder = folder.clone();
-                Source::on_thread("frames", move |mailbox| frames::play(&folder, mailbox))
+                Source::on_thread("frames", move |mailbox| frames::play(&folder, AtEnd::Wait, mailbox))
+            }
+            SourceSpec::Replay(folder) => {
+                let folder = folder.clone();
+                Source::on_thread("replay", move |mailbox| frames::play(&folder, AtEnd::Stop, mailbox))
             }
             SourceSpec::Wedge(path) => {
                 let path = path.clone();
@@ -174,10 +185,10 @@ mod tests {
 
     #[test]
     fn specs_are_read_and_written_alike() {
-        for text in ["camera", "camera:/dev/video2", "frames:/tmp/a:b", "wedge", "wedge:/dev/ttyACM0"] {
+        for text in ["camera", "camera:/dev/video2", "frames:/tmp/a:b", "replay:/tmp", "wedge", "wedge:/dev/ttyACM0"] {
             assert_eq!(text.parse::<SourceSpec>().unwrap().to_string(), text);
         }
-        for text in ["", "frames", "frames:", "webcam", "camera:", ":x", "Camera"] {
+        for text in ["", "frames", "frames:", "replay", "webcam", "camera:", ":x", "Camera"] {
             let error = text.parse::<SourceSpec>().unwrap_err().to_string();
             assert!(error.contains("use camera"), "{error}");
         }

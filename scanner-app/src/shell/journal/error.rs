@@ -35,6 +35,20 @@ pub enum JournalError {
          cut. Put the data folder on a local disk"
     )]
     Pragma { pragma: &'static str, wanted: &'static str, found: String },
+    #[error(
+        "This folder plays another handheld's recordings and never talks with a server. Start the handheld with another \
+         folder after --data"
+    )]
+    Replay,
+    #[error(
+        "This folder is a handheld's own, and recordings are played into a folder of their own only. Name a new folder after \
+         --data; scanner-app replay makes it"
+    )]
+    Live,
+    #[error(
+        "The handheld that recorded has no confirmed place, so there is nothing to judge its codes by. Enrol it first"
+    )]
+    NoPlace,
     #[error("The handheld's database holds something that this version does not understand ({0}). Keep the handheld")]
     Content(&'static str),
     #[error("The list in the database changed meanwhile: {0}")]

@@ -10,6 +10,7 @@ mod error;
 mod list;
 mod open;
 mod receive;
+mod replay;
 mod rows;
 mod station;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use self::error::JournalError;
 pub use self::list::{ListState, Staging};
 pub use self::open::{Database, FILE, Use};
 pub use self::receive::ReceivedAdmission;
+pub use self::replay::SyncDatabase;
 pub use self::rows::{ChainFault, Progress};
 pub use self::station::{ConfirmedRecord, StationRecord};
 use self::turn::Turns;

@@ -17,8 +17,11 @@ pub const FILE: &str = "gate.db";
 /// `PRAGMA application_id`: "TSGT".
 const APPLICATION_ID: u32 = 0x5453_4754;
 /// Every step of the schema, oldest first. Append only.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../../migrations/0001_gate.sql"), include_str!("../../../migrations/0002_feed_generation.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../../migrations/0001_gate.sql"),
+    include_str!("../../../migrations/0002_feed_generation.sql"),
+    include_str!("../../../migrations/0003_replay.sql"),
+];
 /// Pages in the log before a commit carries them into the file. The gate's connection leaves that to the others unless
 /// they are far behind, so that a guest does not wait for it.
 const CHECKPOINT_PAGES: i64 = 1_000;
@@ -56,7 +59,7 @@ impl Database {
             std::fs::create_dir_all(folder).map_err(told)?;
         }
         let path = folder.join(FILE);
-        let this = Database { path, vfs: vfs.map(str::to_owned), turns: Arc::default() };
+        let this = Database::at(path, vfs);
         let mut connection = this.raw()?;
         migrate(&mut connection)?;
         let checked: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -65,6 +68,11 @@ impl Database {
         }
         connection.execute("INSERT INTO chain (id, epoch) VALUES (1, ?1) ON CONFLICT DO NOTHING", [epoch as i64])?;
         Ok(this)
+    }
+
+    /// The database in the file `path`, not looked at yet.
+    pub(super) fn at(path: PathBuf, vfs: Option<&str>) -> Self {
+        Database { path, vfs: vfs.map(str::to_owned), turns: Arc::default() }
     }
 
     /// A connection of the caller's own.
@@ -86,7 +94,7 @@ impl Database {
         [self.path.as_path(), &log].iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum()
     }
 
-    fn raw(&self) -> Result<Connection, JournalError> {
+    pub(super) fn raw(&self) -> Result<Connection, JournalError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = match &self.vfs {
             None => Connection::open_with_flags(&self.path, flags)?,

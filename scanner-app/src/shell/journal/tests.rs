@@ -396,3 +396,34 @@ fn a_read_only_database_says_so() {
     assert!(matches!(error, JournalError::ReadOnly), "{error:?}");
     assert!(error.to_string().contains("read-only"));
 }
+
+#[test]
+fn a_replay_takes_over_whom_the_station_believed_and_none_of_its_scans() {
+    let mut world = world(&[active(1), active(2)]);
+    assert_eq!(world.reasons(&[short(1, 2, NOW_S), short(1, 3, NOW_S)])[0], Reason::Admitted);
+    let folder = tempfile::tempdir().unwrap();
+    let replay = Database::make_replay(world.folder.path(), folder.path(), 9, NOW_MS).unwrap();
+    let copy = replay.connect(Use::Background).unwrap();
+    let (mine, theirs) = (copy.station().unwrap().unwrap(), world.journal.station().unwrap().unwrap());
+    let (mine, theirs) = (mine.confirmed.unwrap(), theirs.confirmed.unwrap());
+    assert_eq!((mine.root, &mine.policy, &mine.revocations), (theirs.root, &theirs.policy, &theirs.revocations));
+    assert_eq!(mine.certificates.len(), theirs.certificates.len());
+    assert_eq!(copy.live_list(EVENT).unwrap(), world.journal.live_list(EVENT).unwrap());
+    assert_eq!(copy.listed(EVENT, TicketId(2)).unwrap(), world.journal.listed(EVENT, TicketId(2)).unwrap());
+    assert_eq!(copy.classes(EVENT).unwrap(), world.journal.classes(EVENT).unwrap());
+    assert_eq!((copy.head().unwrap().seq, copy.admitted_here(DEVICE).unwrap()), (0, 0));
+    assert!(copy.anchor().unwrap().is_none());
+    assert!(matches!(Database::make_replay(world.folder.path(), folder.path(), 9, NOW_MS), Err(JournalError::Live)));
+}
+
+#[test]
+fn a_replay_of_nothing_leaves_nothing_behind() {
+    let (empty, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = Database::make_replay(empty.path(), folder.path(), 9, NOW_MS);
+    assert!(matches!(made, Err(JournalError::Foreign)));
+    assert!(!empty.path().join(FILE).exists(), "looking for a database does not make one");
+    drop(Database::open(empty.path(), None, 1).unwrap());
+    let made = Database::make_replay(empty.path(), folder.path(), 9, NOW_MS);
+    assert!(matches!(made, Err(JournalError::NoPlace)));
+    assert!(!folder.path().join(FILE).exists());
+}

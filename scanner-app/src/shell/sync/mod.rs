@@ -1,7 +1,8 @@
 //! The talk with the server: enrolment, then rows up, lists and keys down, and the feed. Threads of their own.
 //!
 //! Invariants: never blocks a scan (own connections, small transactions); believes nothing that the pinned root does not
-//! vouch for; every wait is bounded and ends when there is something to do; a failure is told once and tried again.
+//! vouch for; cannot be started on a replay folder (`SyncDatabase`); every wait is bounded and ends when there is something
+//! to do; a failure is told once and tried again.
 
 mod enrol;
 mod feed;
@@ -21,7 +22,7 @@ use ticket_signer::{EnvelopeError, SecretKey};
 
 use super::clock::{Clock, boot_ms, random_u64};
 use super::http::{HttpError, Server, Signer};
-use super::journal::{Database, Journal, JournalError, StationRecord, Use};
+use super::journal::{Journal, JournalError, StationRecord, SyncDatabase};
 use super::keystore::{self, KeyStoreError};
 use super::places::{self, Standing};
 use crate::core::engine::{Input, SyncNews, Trouble};
@@ -87,7 +88,8 @@ impl Outlet {
 #[derive(Clone)]
 pub struct Settings {
     pub folder: PathBuf,
-    pub database: Database,
+    /// Of a handheld that syncs: a replay has none to give.
+    pub database: SyncDatabase,
     pub clock: Clock,
     /// What staff call this handheld.
     pub name: String,
@@ -146,7 +148,7 @@ pub enum SyncError {
 /// Starts the threads.
 pub fn start(settings: Settings, outlet: Outlet) -> Result<Handle, SyncError> {
     let (orders, inbox) = bounded(ORDERS_MAX);
-    let journal = settings.database.connect(Use::Background)?;
+    let journal = settings.database.connect()?;
     let handle = Handle { orders };
     let mut this = Talk::new(settings, journal, outlet, inbox, handle.clone());
     let spawned = std::thread::Builder::new().name("sync".to_owned()).spawn(move || this.run());
@@ -242,7 +244,7 @@ impl Talk {
             outlet: self.outlet.clone(),
             clock: self.settings.clock.clone(),
         };
-        feed.start(self.settings.database.connect(Use::Background)?)?;
+        feed.start(self.settings.database.connect()?)?;
         self.feed = Some(Arc::clone(&shared));
         Ok(shared)
     }

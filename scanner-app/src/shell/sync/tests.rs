@@ -21,7 +21,7 @@ use super::push::ReceiptFault;
 use super::sse::Event;
 use super::*;
 use crate::shell::http::HttpError;
-use crate::shell::journal::ListState;
+use crate::shell::journal::{Database, ListState, Use};
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, Packed, listed};
 
 struct World {
@@ -44,7 +44,7 @@ fn world() -> World {
     let clock = Clock::new(None);
     let settings = Settings {
         folder: folder.path().to_owned(),
-        database: database.clone(),
+        database: database.for_sync().unwrap(),
         clock,
         name: "Handheld 1".to_owned(),
         server: None,
@@ -483,7 +483,7 @@ fn an_authority_that_is_refused_is_not_waited_for() {
 fn a_receipt_must_name_this_device_and_a_row_it_wrote() {
     let mut world = world();
     world.list(&world.organiser.list(1, 0, &[])).unwrap();
-    let mut gate = world.talk.settings.database.connect(Use::Gate).unwrap();
+    let mut gate = world.talk.settings.database.connect().unwrap();
     let scan =
         gate_core::record::Scan { text: b"menu".to_vec(), verified: Err(ticket_signer::ParseError::Foreign.into()) };
     let policy = world.organiser.policy(1);
