@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use scanner_app::shell::camera::SourceSpec;
+use scanner_app::shell::camera::{SourceSpec, Torch};
 use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
@@ -55,6 +55,10 @@ struct Cli {
     /// With a window: save a picture of each new screen into this folder
     #[arg(long, env = "TURNSTONE_SCANNER_SCREENSHOTS", value_name = "DIR")]
     screenshots: Option<PathBuf>,
+
+    /// When the camera's lamp burns, if it has one: auto (while pictures are dark), on, off
+    #[arg(long, env = "TURNSTONE_SCANNER_TORCH", value_name = "WHEN", default_value = "auto")]
+    torch: Torch,
 
     /// Keep the last N pictures in which no code is read, in DIR/recordings, until `recorder` says otherwise
     #[arg(long, env = "TURNSTONE_SCANNER_RECORD", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(recorder::FRAMES_MAX)))]
@@ -213,7 +217,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             drop(out);
             replay::prepare(&recordings, station.as_deref(), &cli.data)?;
             let source = SourceSpec::Replay(recordings);
-            let options = Options { folder: cli.data, source, name: cli.name, server: None, recorder };
+            let options =
+                Options { folder: cli.data, source, name: cli.name, server: None, recorder, torch: Torch::Off };
             Gate::open(options, Output::stdout(), |_| Front::default())?.run()?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -223,7 +228,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         }
         None => drop(out),
     }
-    let options = Options { folder: cli.data, source: cli.source, name: cli.name, server: cli.server, recorder };
+    let options = Options {
+        folder: cli.data,
+        source: cli.source,
+        name: cli.name,
+        server: cli.server,
+        recorder,
+        torch: cli.torch,
+    };
     if cli.headless {
         let output = match &cli.events {
             None => Output::stdout(),

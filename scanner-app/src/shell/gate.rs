@@ -13,7 +13,7 @@ use gate_core::row::RowBody;
 use gate_core::{JournalTx as _, Reach};
 use ticket_signer::{Rejection, SecretKey, UntrustedCode, VerifiedCode, VerifyContext, code, verify};
 
-use super::camera::{ClockMs, RawFrame, Source, SourceEvent, SourceSpec, frames};
+use super::camera::{ClockMs, RawFrame, Source, SourceEvent, SourceSpec, Torch, frames};
 use super::clock::{Clock, system_ms};
 use super::crash;
 use super::journal::{Database, Journal, JournalError, Use};
@@ -67,6 +67,8 @@ pub struct Options {
     /// In place of the address on the enrolment code.
     pub server: Option<String>,
     pub recorder: recorder::Options,
+    /// When a camera's lamp burns.
+    pub torch: Torch,
 }
 
 /// Where the gate's outcomes are seen and heard.
@@ -140,7 +142,7 @@ impl Gate {
         clock.restore(journal.anchor()?);
         let stamp = clock.clone();
         let stamp: ClockMs = Arc::new(move || stamp.read().now_ms);
-        let source = Source::open(&options.source, Arc::clone(&stamp))?;
+        let source = Source::open(&options.source, options.torch, Arc::clone(&stamp))?;
         let (sender, inbox): (Sender<Message>, Receiver<Message>) = unbounded();
         let outlet = Outlet::new(sender, Arc::new(source.nudge()));
         let front = make_front(&outlet);

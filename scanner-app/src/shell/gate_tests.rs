@@ -87,7 +87,7 @@ fn run(folder: &Path, codes: &[String]) -> Vec<Value> {
 fn run_with(folder: &Path, source: SourceSpec, recorder: recorder::Options) -> Vec<Value> {
     let lines = Lines::default();
     let name = "Handheld 1".to_owned();
-    let options = Options { folder: folder.to_owned(), source, name, server: None, recorder };
+    let options = Options { folder: folder.to_owned(), source, name, server: None, recorder, torch: Torch::Auto };
     Gate::open(options, Output::to(Box::new(lines.clone())), |_| Front::default()).unwrap().run().unwrap();
     lines.read()
 }
@@ -231,6 +231,7 @@ fn a_lost_key_is_said_at_the_start() {
         name: "Handheld 1".to_owned(),
         server: None,
         recorder: recorder::Options::default(),
+        torch: Torch::Auto,
     };
     let error = Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("enrol the handheld again"), "{error}");
@@ -306,7 +307,8 @@ fn a_replay_never_syncs_and_a_handhelds_own_folder_takes_in_no_replay() {
     crate::shell::replay::prepare(&recordings, None, folder.path()).unwrap();
     let open = |folder: &Path, source: SourceSpec| {
         let (folder, name) = (folder.to_owned(), "Handheld 1".to_owned());
-        let options = Options { folder, source, name, server: None, recorder: recorder::Options::default() };
+        let options =
+            Options { folder, source, name, server: None, recorder: recorder::Options::default(), torch: Torch::Auto };
         Gate::open(options, Output::none(), |_| Front::default()).map(|_| ()).unwrap_err()
     };
     let replay = Database::open(folder.path(), None, 1).unwrap();

@@ -8,17 +8,21 @@
 //! without a camera allows.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use v4l::buffer::{Flags, Type};
-use v4l::io::traits::CaptureStream;
+use v4l::control::{Control, Value};
+use v4l::io::traits::{CaptureStream, Stream as _};
 use v4l::prelude::MmapStream;
 use v4l::video::Capture;
 use v4l::{Device, Format, FourCC};
 
+use super::PixelFormat;
+use super::capture::{Buffers, FRAME_WAIT, Filled, Frames, Layout};
+use super::controls::{Controls, Torch};
 use super::watch::{CameraDriver, CameraError, CameraStream};
-use super::{PixelFormat, RawFrame};
 
 /// Cheapest to convert first.
 const PREFERRED: [PixelFormat; 4] = [PixelFormat::Grey, PixelFormat::Nv12, PixelFormat::Yuyv, PixelFormat::Mjpeg];
@@ -26,29 +30,32 @@ const PREFERRED: [PixelFormat; 4] = [PixelFormat::Grey, PixelFormat::Nv12, Pixel
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
 const BUFFERS: u32 = 4;
-/// A quarter of the watchdog's patience, so that a thread never hangs while the camera does.
-const FRAME_WAIT: Duration = Duration::from_millis(500);
+/// As many as V4L2 has.
+const BUFFERS_MAX: usize = 32;
 /// Nodes looked at when none was named: a camera has several, and not each of them gives pictures.
 const NODES_MAX: usize = 16;
 
 const ENODEV: i32 = 19;
 const EBUSY: i32 = 16;
+/// `poll`'s word for "there is something to read".
+const POLLIN: i16 = 1;
 
 pub(super) struct V4l {
     /// The device to use; without one, the first that gives pictures.
     path: Option<PathBuf>,
+    torch: Torch,
 }
 
 impl V4l {
-    pub(super) fn new(path: Option<PathBuf>) -> V4l {
-        V4l { path }
+    pub(super) fn new(path: Option<PathBuf>, torch: Torch) -> V4l {
+        V4l { path, torch }
     }
 }
 
 impl CameraDriver for V4l {
     fn open(&self) -> Result<Box<dyn CameraStream>, CameraError> {
         if let Some(path) = &self.path {
-            return Ok(Box::new(open(path)?));
+            return Ok(Box::new(open(path, self.torch)?));
         }
         let listed = nokhwa::query(nokhwa::utils::ApiBackend::Video4Linux)
             .map_err(|error| CameraError::Driver(error.to_string()))?;
@@ -56,7 +63,7 @@ impl CameraDriver for V4l {
         nodes.sort_unstable();
         let mut trouble = CameraError::NoDevice;
         for node in nodes.into_iter().take(NODES_MAX) {
-            match open(Path::new(&format!("/dev/video{node}"))) {
+            match open(Path::new(&format!("/dev/video{node}")), self.torch) {
                 Ok(stream) => return Ok(Box::new(stream)),
                 // The first node's trouble is the telling one; later nodes only carry metadata.
                 Err(error) if trouble == CameraError::NoDevice => trouble = error,
@@ -67,15 +74,7 @@ impl CameraDriver for V4l {
     }
 }
 
-struct Stream {
-    stream: MmapStream<'static>,
-    format: PixelFormat,
-    width: u32,
-    height: u32,
-    stride: u32,
-}
-
-fn open(path: &Path) -> Result<Stream, CameraError> {
+fn open(path: &Path, torch: Torch) -> Result<Frames<Camera>, CameraError> {
     let fault = |error: io::Error| fault(path, &error);
     let device = Device::with_path(path).map_err(fault)?;
     let offered: Vec<FourCC> = device.enum_formats().map_err(fault)?.iter().map(|format| format.fourcc).collect();
@@ -92,37 +91,58 @@ fn open(path: &Path) -> Result<Stream, CameraError> {
         .ok_or_else(no_usable_format)?;
     let given = device.set_format(&Format::new(WIDTH, HEIGHT, FourCC::new(&wanted.fourcc()))).map_err(fault)?;
     let format = PixelFormat::from_fourcc(given.fourcc.repr).ok_or_else(no_usable_format)?;
-    let mut stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS).map_err(fault)?;
-    stream.set_timeout(FRAME_WAIT);
-    tracing::info!(device = %path.display(), ?format, given.width, given.height, given.stride, "camera opened");
-    // Some drivers leave the row length at 0 and mean "no padding".
-    let stride = given.stride.max(format.row_bytes_min(given.width) as u32);
-    Ok(Stream { stream, format, width: given.width, height: given.height, stride })
+    let layout = Layout::new(format, given.width, given.height, given.stride);
+    let camera = Camera::start(device).map_err(fault)?;
+    tracing::info!(device = %path.display(), ?layout, "camera opened");
+    Ok(Frames::begin(camera, layout, torch))
 }
 
-impl CameraStream for Stream {
-    fn next_raw(&mut self) -> Result<RawFrame, CameraError> {
-        let (bytes, about) = match self.stream.next() {
-            Ok(frame) => frame,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(CameraError::NoFrameYet),
-            Err(error) if error.raw_os_error() == Some(ENODEV) => return Err(CameraError::Unplugged),
-            Err(error) => return Err(CameraError::Driver(error.to_string())),
-        };
-        if about.flags.contains(Flags::ERROR) {
-            return Err(CameraError::NoFrameYet);
-        }
-        let used = match about.bytesused as usize {
-            0 => bytes,
-            used => bytes.get(..used).unwrap_or(bytes),
-        };
-        Ok(RawFrame {
-            format: self.format,
-            width: self.width,
-            height: self.height,
-            stride: self.stride,
-            taken_ms: 0,
-            data: used.to_vec(),
-        })
+/// A device that streams.
+struct Camera {
+    device: Device,
+    stream: MmapStream<'static>,
+}
+
+impl Camera {
+    /// Gives the driver every buffer but the first, and starts it. The first is the one that the stream takes to be in
+    /// hand: it gives it back when it takes the next.
+    fn start(device: Device) -> io::Result<Camera> {
+        let mut stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS)?;
+        stream.set_timeout(FRAME_WAIT);
+        // The driver may have made more buffers than were asked for, or fewer; it refuses the first that is not there.
+        let queued = (1..BUFFERS_MAX).take_while(|index| CaptureStream::queue(&mut stream, *index).is_ok()).count();
+        stream.start()?;
+        tracing::debug!(queued, "camera started");
+        Ok(Camera { device, stream })
+    }
+}
+
+impl Buffers for Camera {
+    fn ready(&mut self, wait: Duration) -> io::Result<bool> {
+        let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        Ok(self.stream.handle().poll(POLLIN, wait_ms)? > 0)
+    }
+
+    fn take(&mut self) -> io::Result<Filled<'_>> {
+        let (bytes, about) = CaptureStream::next(&mut self.stream)?;
+        Ok(Filled { bytes, used: about.bytesused as usize, damaged: about.flags.contains(Flags::ERROR) })
+    }
+}
+
+impl Controls for Camera {
+    fn set(&self, id: u32, value: i64) -> io::Result<()> {
+        self.device.set_control(Control { id, value: Value::Integer(value) })
+    }
+
+    /// The catch is for controls of kinds that came after `v4l`: it panics on them while it lists.
+    fn range(&self, id: u32) -> Option<(i64, i64)> {
+        catch_unwind(AssertUnwindSafe(|| {
+            self.device.control(id).ok()?;
+            let controls = self.device.query_controls().ok()?;
+            controls.iter().find(|control| control.id == id).map(|control| (control.minimum, control.maximum))
+        }))
+        .ok()
+        .flatten()
     }
 }
 
@@ -142,13 +162,13 @@ mod tests {
 
     #[test]
     fn a_named_camera_that_is_not_there_is_named() {
-        let error = V4l::new(Some("/dev/video-none".into())).open().err();
+        let error = V4l::new(Some("/dev/video-none".into()), Torch::Auto).open().err();
         assert_eq!(error, Some(CameraError::NoSuchDevice("/dev/video-none".into())));
     }
 
     #[test]
     fn what_is_no_camera_is_refused_without_a_panic() {
-        let error = V4l::new(Some("/dev/null".into())).open().err();
+        let error = V4l::new(Some("/dev/null".into()), Torch::On).open().err();
         assert_eq!(error, Some(CameraError::NoPictures("/dev/null".into())));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::shell::camera::{Source, SourceSpec};
+use crate::shell::camera::{Source, SourceSpec, Torch};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -14,7 +14,7 @@ fn frame(taken_ms: i64) -> RawFrame {
 }
 
 fn source(folder: &Path) -> Source {
-    Source::open(&SourceSpec::Frames(folder.to_owned()), std::sync::Arc::new(|| 0)).unwrap()
+    Source::open(&SourceSpec::Frames(folder.to_owned()), Torch::Auto, std::sync::Arc::new(|| 0)).unwrap()
 }
 
 fn next_taken_ms(source: &Source) -> i64 {

@@ -10,7 +10,7 @@ use super::watch::CameraError;
 /// How long the watchdog waits for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Without a frame for this long, a camera has stalled.
+    /// Without a frame for this long, a camera has stalled: staff must hear of it within two seconds.
     pub stall_ms: u64,
     /// The pause before the first new try, and the longest one.
     pub pause_ms_min: u64,
@@ -21,7 +21,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience { stall_ms: 2_000, pause_ms_min: 250, pause_ms_max: 5_000, stuck_max: 3 }
+        Patience { stall_ms: 1_900, pause_ms_min: 250, pause_ms_max: 5_000, stuck_max: 3 }
     }
 }
 
@@ -84,6 +84,8 @@ impl Guard {
                     orders.push(Order::Tell(SourceEvent::Recovered));
                 }
             }
+            // A thread that was given up may still hold the device for a moment: nobody else has it, and it was told of.
+            Heard::Failed(CameraError::Busy(_)) if working && self.stuck > 0 => self.wait(now_ms),
             Heard::Failed(error) if working => {
                 self.tell(SourceEvent::Missing(error.to_string()), &mut orders);
                 self.wait(now_ms);
@@ -158,21 +160,37 @@ mod tests {
         assert_eq!(guard.step(0, Heard::Tick), [Order::Open]);
         assert_eq!(guard.step(100, Heard::Opened), []);
         assert_eq!(guard.step(130, Heard::Frame), []);
-        assert_eq!(guard.wake_at_ms(), 2_130);
-        assert_eq!(guard.step(2_129, Heard::Tick), []);
-        let orders = guard.step(2_130, Heard::Tick);
+        assert_eq!(guard.wake_at_ms(), 2_030);
+        assert_eq!(guard.step(2_029, Heard::Tick), []);
+        let orders = guard.step(2_030, Heard::Tick);
         assert_eq!(orders[0], Order::Abandon);
         assert!(stalled(&orders));
         // Opened again after the pause, and silent again: not told again.
-        assert_eq!(guard.step(2_379, Heard::Tick), []);
-        assert_eq!(guard.step(2_380, Heard::Tick), [Order::Open]);
-        assert_eq!(guard.step(4_380, Heard::Tick), [Order::Abandon]);
+        assert_eq!(guard.step(2_279, Heard::Tick), []);
+        assert_eq!(guard.step(2_280, Heard::Tick), [Order::Open]);
+        assert_eq!(guard.step(4_180, Heard::Tick), [Order::Abandon]);
         // The pause has doubled.
-        assert_eq!(guard.wake_at_ms(), 4_880);
-        assert_eq!(guard.step(4_880, Heard::Tick), [Order::Open]);
+        assert_eq!(guard.wake_at_ms(), 4_680);
+        assert_eq!(guard.step(4_680, Heard::Tick), [Order::Open]);
         assert_eq!(guard.step(5_000, Heard::Opened), []);
         assert_eq!(guard.step(5_010, Heard::Frame), [Order::Tell(SourceEvent::Recovered)]);
         assert_eq!(guard.step(5_040, Heard::Frame), []);
+    }
+
+    #[test]
+    fn a_device_that_a_lost_thread_still_holds_is_nobody_elses() {
+        let mut guard = Guard::new(Patience::default());
+        guard.step(0, Heard::Tick);
+        assert!(stalled(&guard.step(1_900, Heard::Tick)));
+        let mut now_ms = guard.wake_at_ms();
+        let busy = || Heard::Failed(CameraError::Busy("/dev/video0".into()));
+        assert_eq!(guard.step(now_ms, Heard::Tick), [Order::Open]);
+        assert_eq!(guard.step(now_ms, busy()), [], "\"close the other program\" would send staff the wrong way");
+        assert_eq!(guard.step(now_ms, Heard::Returned), []);
+        // With the thread gone, it is somebody else.
+        now_ms = guard.wake_at_ms();
+        assert_eq!(guard.step(now_ms, Heard::Tick), [Order::Open]);
+        assert!(matches!(&guard.step(now_ms, busy())[..], [Order::Tell(SourceEvent::Missing(_))]));
     }
 
     #[test]

@@ -5,6 +5,16 @@
 //!
 //! Invariants: a source owns its threads and never blocks its reader; nothing here looks at what a frame shows.
 
+#[cfg_attr(
+    not(feature = "camera"),
+    allow(dead_code, reason = "the adapter is left out; its port is tested all the same")
+)]
+mod capture;
+#[cfg_attr(
+    not(feature = "camera"),
+    allow(dead_code, reason = "the adapter is left out; its port is tested all the same")
+)]
+mod controls;
 #[cfg(feature = "camera")]
 mod device;
 pub mod frames;
@@ -23,6 +33,7 @@ use std::time::Duration;
 use self::frames::AtEnd;
 use self::mailbox::Mailbox;
 
+pub use self::controls::{Controls, Torch, TorchError};
 pub use self::guard::Patience;
 pub use self::watch::{CameraDriver, CameraError, CameraStream, ClockMs};
 pub use crate::core::decode::raw::{PixelFormat, RawFrame};
@@ -108,12 +119,12 @@ pub struct Source {
 }
 
 impl Source {
-    /// Starts reading. `clock` gives unix milliseconds and stamps what a camera takes.
+    /// Starts reading. `clock` gives unix milliseconds and stamps what a camera takes; `torch` is a camera's alone.
     ///
     /// Errors: only what no waiting could mend; a missing camera is an event.
-    pub fn open(spec: &SourceSpec, clock: ClockMs) -> Result<Source, SourceError> {
+    pub fn open(spec: &SourceSpec, torch: Torch, clock: ClockMs) -> Result<Source, SourceError> {
         match spec {
-            SourceSpec::Camera(path) => Source::camera(path.clone(), clock),
+            SourceSpec::Camera(path) => Source::camera(path.clone(), torch, clock),
             SourceSpec::Frames(folder) => {
                 let folder = folder.clone();
                 Source::on_thread("frames", move |mailbox| frames::play(&folder, AtEnd::Wait, mailbox))
@@ -156,12 +167,12 @@ impl Source {
     }
 
     #[cfg(feature = "camera")]
-    fn camera(path: Option<PathBuf>, clock: ClockMs) -> Result<Source, SourceError> {
-        Source::with_driver(Arc::new(device::V4l::new(path)), Patience::default(), clock)
+    fn camera(path: Option<PathBuf>, torch: Torch, clock: ClockMs) -> Result<Source, SourceError> {
+        Source::with_driver(Arc::new(device::V4l::new(path, torch)), Patience::default(), clock)
     }
 
     #[cfg(not(feature = "camera"))]
-    fn camera(_path: Option<PathBuf>, _clock: ClockMs) -> Result<Source, SourceError> {
+    fn camera(_path: Option<PathBuf>, _torch: Torch, _clock: ClockMs) -> Result<Source, SourceError> {
         Err(SourceError::NoCameraSupport)
     }
 

@@ -170,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::shell::camera::{Source, SourceSpec};
+    use crate::shell::camera::{Source, SourceSpec, Torch};
 
     fn texts(input: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Lines::default();
@@ -233,7 +233,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("typed");
         std::fs::write(&path, b"T1SA\r\n\xF0junk\nT1SB").unwrap();
-        let source = Source::open(&SourceSpec::Wedge(Some(path)), std::sync::Arc::new(|| 0)).unwrap();
+        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0)).unwrap();
         let events: Vec<_> = (0..4).filter_map(|_| source.next(Duration::from_secs(20))).collect();
         let expected = [
             SourceEvent::Text(b"T1SA".to_vec()),
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_missing_imager_says_what_to_do() {
         let path = Path::new("/nonexistent/ttyACM0").to_owned();
-        let source = Source::open(&SourceSpec::Wedge(Some(path)), std::sync::Arc::new(|| 0)).unwrap();
+        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0)).unwrap();
         match source.next(Duration::from_secs(20)) {
             Some(SourceEvent::Missing(message)) => {
                 assert!(message.contains("/nonexistent/ttyACM0") && message.contains("Plug it in"), "{message}");
