@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use scanner_app::shell::camera::{SourceSpec, Torch};
+use scanner_app::shell::explain::{self, ExplainError};
 use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
@@ -128,8 +129,14 @@ enum Command {
     #[command(after_help = "Example: scanner-app decode photos/*.jpg | jq -r 'select(.codes == []) | .file'")]
     Decode {
         /// The pictures
-        #[arg(required = true, value_name = "FILE")]
+        #[arg(required_unless_present = "explain", value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Leave pictures of every stage of decoding this file in the folder named with --out
+        #[arg(long, value_name = "FILE", requires = "out", conflicts_with = "files")]
+        explain: Option<PathBuf>,
+        /// Where the pictures of --explain go; the folder is made
+        #[arg(long, value_name = "DIR", requires = "explain")]
+        out: Option<PathBuf>,
         /// Give a picture no more than N milliseconds, as a gate with a camera does (150 there); without it a picture is
         /// searched to the end, within the decoder's budget of work
         #[arg(long, value_name = "N")]
@@ -170,6 +177,8 @@ enum CliError {
     Output(std::io::Error),
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[cfg(not(feature = "window"))]
     #[error("This build has no window. Start it with --headless, or install the package with a window")]
     NoWindow,
@@ -222,7 +231,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             Gate::open(options, Output::stdout(), |_| Front::default())?.run()?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(Command::Decode { files, deadline_ms }) => {
+        Some(Command::Decode { explain: Some(file), out: Some(folder), .. }) => {
+            explain::explain(&file, &folder)?;
+            return Ok(exit(study::decode(&[file], None, &mut out).map_err(CliError::Output)?));
+        }
+        Some(Command::Decode { files, deadline_ms, .. }) => {
             let deadline = deadline_ms.map(Duration::from_millis);
             return Ok(exit(study::decode(&files, deadline, &mut out).map_err(CliError::Output)?));
         }

@@ -194,3 +194,23 @@ fn a_deadline_ends_the_search_and_help_teaches() {
     let (output, lines) = decode(&[], &[]);
     assert_eq!((output.status.code(), lines.len()), (Some(2), 0));
 }
+
+#[test]
+fn a_decoding_is_explained_in_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = save(folder.path(), "ticket.png", text("EXPLAINED"));
+    let out = folder.path().join("stages");
+    let (output, lines) = decode(&["--out", out.to_str().unwrap(), "--explain"], std::slice::from_ref(&file));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lines[0]["codes"][0], "EXPLAINED");
+    let mut names: Vec<_> =
+        std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    for what in ["threshold", "look", "grid", "sampled"] {
+        let name = names.iter().find(|name| name.ends_with(&format!("-{what}.png"))).unwrap();
+        assert!(image::open(out.join(name)).unwrap().width() > 0, "{name}");
+    }
+    let (output, _) = decode(&["--out", "/proc/nowhere", "--explain"], &[file]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--out"), "{output:?}");
+    assert!(!output.status.success());
+}

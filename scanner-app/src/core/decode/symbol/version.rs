@@ -60,6 +60,7 @@ impl Version {
         (1..=40).contains(&number).then_some(Version(number as u8))
     }
 
+    #[cfg(test)]
     /// The version whose symbol is `side` modules wide.
     pub(in crate::core::decode) fn of_side(side: usize) -> Option<Version> {
         if side < 21 || !(side - 17).is_multiple_of(4) {
