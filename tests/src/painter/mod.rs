@@ -1,51 +1,34 @@
 //! Paints what a camera at a gate would see: codes on screens, as luma, and encodes it as a camera would send it.
 //!
-//! Everything random comes from a seed, so that a frame that fails can be painted again. Distances are in pixels of the
-//! picture, angles in degrees, brightness in 0 (black) to 255 (white).
+//! Two ways lead to a picture. `Picture::of` and `Picture::hold` draw a bare code over an even background, which is what a
+//! measurement wants. `View::paint` draws a gate: a phone or a sheet, held somehow, seen by a lens and a sensor.
+//!
+//! Invariants: pure, no clock and no I/O. Everything random comes from a seed, so that a frame that fails can be painted
+//! again. Distances are in pixels of the picture, angles in degrees, brightness in 0 (black) to 255 (white).
 
-use image::ExtendedColorType;
+mod held;
+mod optics;
+mod prop;
+mod random;
+mod view;
+
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder as _};
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
 use scanner_app::core::decode::raw::{PixelFormat, RawFrame};
 
-/// Modules of light around a symbol, as its standard asks.
-const QUIET_MODULES: f32 = 4.0;
-/// Samples a pixel and direction: a sensor's pixel sees an area.
-const SAMPLES: u32 = 3;
-/// How far the camera is from a tilted symbol, in sides of the symbol.
-const DISTANCE_SIDES: f32 = 3.0;
+pub use self::held::Held;
+pub use self::random::Random;
+pub use self::view::{Blur, Glare, Smear, View};
 
 /// Why a picture could not be painted.
 #[derive(Debug, thiserror::Error)]
 pub enum PaintError {
     #[error("the text does not fit a QR code: shorten it")]
     TextTooLong,
-    #[error("the picture could not be encoded as JPEG")]
-    Jpeg(#[from] image::ImageError),
-}
-
-/// Where and how a code is held into the view.
-#[derive(Clone, Copy, Debug)]
-pub struct Held {
-    /// Side of a module, before tilt.
-    pub module_px: f32,
-    /// Middle of the symbol.
-    pub centre: (f32, f32),
-    /// Turned in the picture's plane, clockwise.
-    pub rotation_deg: f32,
-    /// Turned about the symbol's upright axis, its right side away from the camera.
-    pub tilt_deg: f32,
-    /// Brightness of its dark and light modules.
-    pub dark: u8,
-    pub light: u8,
-}
-
-impl Held {
-    /// Upright in the middle of a picture of this size, black on white.
-    pub fn in_the_middle(width: usize, height: usize, module_px: f32) -> Held {
-        let centre = (width as f32 / 2.0, height as f32 / 2.0);
-        Held { module_px, centre, rotation_deg: 0.0, tilt_deg: 0.0, dark: 20, light: 235 }
-    }
+    #[error("the picture could not be encoded")]
+    Encode(#[from] image::ImageError),
 }
 
 /// A picture in luma, rows without padding.
@@ -67,44 +50,6 @@ impl Picture {
         let mut picture = Picture::blank(width, height, 128);
         picture.hold(text, &Held::in_the_middle(width, height, module_px))?;
         Ok(picture)
-    }
-
-    /// Paints a code with its quiet zone over what is there.
-    pub fn hold(&mut self, text: &str, held: &Held) -> Result<(), PaintError> {
-        let code = symbol(text)?;
-        let half = code.size() as f32 / 2.0;
-        let (sin, cos) = held.rotation_deg.to_radians().sin_cos();
-        let (tilt_sin, tilt_cos) = held.tilt_deg.to_radians().sin_cos();
-        let distance = DISTANCE_SIDES * code.size() as f32;
-        let step = 1.0 / SAMPLES as f32;
-        for y in 0..self.height {
-            for x in 0..self.width {
-                let at = y * self.width + x;
-                let mut sum = 0u32;
-                let mut inside = false;
-                for sample in 0..SAMPLES * SAMPLES {
-                    let px = x as f32 + ((sample % SAMPLES) as f32 + 0.5) * step - held.centre.0;
-                    let py = y as f32 + ((sample / SAMPLES) as f32 + 0.5) * step - held.centre.1;
-                    // Back through rotation, then through the pinhole onto the tilted symbol.
-                    let (u, v) = ((px * cos + py * sin) / held.module_px, (-px * sin + py * cos) / held.module_px);
-                    let along = u * distance / (distance * tilt_cos - u * tilt_sin);
-                    let v = v * (distance + along * tilt_sin) / distance;
-                    let (column, row) = (along + half, v + half);
-                    let reach = half + QUIET_MODULES;
-                    if along.abs() <= reach && v.abs() <= reach {
-                        inside = true;
-                        let dark = code.get_module(column.floor() as i32, row.floor() as i32);
-                        sum += u32::from(if dark { held.dark } else { held.light });
-                    } else {
-                        sum += u32::from(self.luma[at]);
-                    }
-                }
-                if inside {
-                    self.luma[at] = (sum / (SAMPLES * SAMPLES)) as u8;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Blurs as a lens out of focus does: two box blurs of this radius.
@@ -164,6 +109,14 @@ impl Picture {
         Ok(RawFrame { format, width, height, stride: stride as u32, taken_ms, data })
     }
 
+    /// For people to look at.
+    pub fn png(&self) -> Result<Vec<u8>, PaintError> {
+        let mut data = Vec::new();
+        let (width, height) = (self.width as u32, self.height as u32);
+        PngEncoder::new(&mut data).write_image(&self.luma, width, height, ExtendedColorType::L8)?;
+        Ok(data)
+    }
+
     fn rows(&self) -> std::slice::ChunksExact<'_, u8> {
         self.luma.chunks_exact(self.width.max(1))
     }
@@ -209,31 +162,6 @@ pub fn symbol(text: &str) -> Result<QrCode, PaintError> {
     let (least, most) = (qrcodegen::Version::MIN, qrcodegen::Version::MAX);
     QrCode::encode_segments_advanced(&[segment], QrCodeEcc::Medium, least, most, None, false)
         .map_err(|_| PaintError::TextTooLong)
-}
-
-/// SplitMix64: small, seeded, and the same on every machine.
-#[derive(Clone, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Even in `low..high`.
-    pub fn between(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * ((self.next_u64() >> 40) as f32 / (1u64 << 24) as f32)
-    }
-
-    /// About normal: mean 0, deviation 1.
-    fn bell(&mut self) -> f32 {
-        // Four even numbers of variance 1/12 each: their sum has deviation 1/sqrt(3).
-        (0..4).map(|_| self.between(-0.5, 0.5)).sum::<f32>() * 3f32.sqrt()
-    }
 }
 
 #[cfg(test)]
