@@ -1,7 +1,8 @@
 //! The whole story once, on real processes: from keys to a reconciled scan. Each line is checked as it is told.
 //!
 //! `HEADLESS=1`, or no display: as text; the windows are then drawn on a display of the demo's own (Xvfb) where there is
-//! one, and their pictures are left in the folder that the last line names. Exits 1 at the first thing that is not so.
+//! one, and their pictures are left in the folder that the last line names. Most codes are shown as gates see them: tilted,
+//! blurred or glaring; each line says how, in brackets. Exits 1 at the first thing that is not so.
 
 mod display;
 mod scenes;
@@ -16,7 +17,10 @@ fn main() {
     match tell() {
         Ok(folder) => {
             println!("\nAll of it came out as told, in {:.0} s.", started.elapsed().as_secs_f32());
-            println!("Pictures of every screen and page: {}", folder.display());
+            println!(
+                "Pictures of every screen and page, and in frames/ of what was hard to read: {}",
+                folder.display()
+            );
         }
         Err(error) => {
             eprintln!("\nThe demo stopped here: {error:#}");

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use turnstone_tests::lane::Lane;
+use turnstone_tests::painter::View;
 use turnstone_tests::site::{LANES, Site};
 
 use crate::display::Display;
@@ -14,6 +15,8 @@ pub struct Story {
     pub display: Display,
     pub site: Site,
     pub lanes: [Lane; 2],
+    /// How each scan's code was shown.
+    pub shown: Vec<View>,
     pictures: PathBuf,
 }
 
@@ -52,10 +55,32 @@ impl Story {
         let window = display.has_windows();
         let lane = |at: usize| {
             let id = format!("lane-{}", at + 1);
-            Lane::new(LANES[at], &folder.join(&id), window, window.then(|| pictures.join(&id)))
+            let mut lane = Lane::new(LANES[at], &folder.join(&id), window, window.then(|| pictures.join(&id)))?;
+            lane.keep_hard_frames(pictures.join("frames"))?;
+            anyhow::Ok(lane)
         };
         let lanes = [lane(0)?, lane(1)?];
-        Ok(Story { display, site, lanes, pictures })
+        Ok(Story { display, site, lanes, shown: Vec::new(), pictures })
+    }
+
+    /// Holds a code in front of a lane's camera, and checks and tells what comes of it.
+    pub fn scan(&mut self, lane: usize, text: &str, outcome: &str, reason: &str, line: &str) -> Result<Value> {
+        let lane = &mut self.lanes[lane];
+        let view = lane.show(text)?;
+        self.shown.push(view);
+        let verdict = lane.verdict().with_context(|| format!("{line}, shown {view}"))?;
+        expect(&verdict, outcome, reason, &format!("{line} [{view}]"))?;
+        Ok(verdict)
+    }
+
+    /// Checks that at least half of all scans were hard to read, and tells it.
+    pub fn check_views(&self) -> Result<()> {
+        let (hard, all) = (self.shown.iter().filter(|view| view.is_hard()).count(), self.shown.len());
+        ensure!(hard * 2 >= all, "only {hard} of {all} scans were shown tilted, blurred or glaring");
+        say(format!(
+            "{hard} of {all} scans were shown tilted, blurred or glaring, and each was read from its one frame"
+        ));
+        Ok(())
     }
 
     pub fn picture(&self, name: &str) -> PathBuf {

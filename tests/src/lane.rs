@@ -10,7 +10,7 @@ use scanner_app::shell::camera::frames;
 use serde_json::Value;
 
 use crate::guest::now_s;
-use crate::painter::Picture;
+use crate::painter::{Picture, View};
 use crate::process::{Process, program};
 
 /// A handheld's folder and process.
@@ -20,6 +20,8 @@ pub struct Lane {
     screenshots: Option<PathBuf>,
     window: bool,
     painted: u32,
+    /// Where a picture of every hard frame is left for people.
+    gallery: Option<PathBuf>,
     process: Option<Process>,
     verdicts: Vec<Value>,
     /// Conflicts that were told while something else was waited for: they may come at any time.
@@ -38,10 +40,18 @@ impl Lane {
             screenshots,
             window,
             painted: 0,
+            gallery: None,
             process: None,
             verdicts: Vec::new(),
             conflicts: Vec::new(),
         })
+    }
+
+    /// From now on leaves a PNG of every hard frame in this folder.
+    pub fn keep_hard_frames(&mut self, folder: PathBuf) -> Result<()> {
+        std::fs::create_dir_all(&folder)?;
+        self.gallery = Some(folder);
+        Ok(())
     }
 
     pub fn data(&self) -> PathBuf {
@@ -88,11 +98,19 @@ impl Lane {
         Ok(lines.iter().filter_map(|line| json(line)).filter(is_verdict).collect())
     }
 
-    /// Holds `text` in front of the camera: one frame, 640x480.
-    pub fn show(&mut self, text: &str) -> Result<()> {
-        let module_px = if text.len() > 150 { 5.0 } else { 8.0 };
-        let picture = Picture::of(text, 640, 480, module_px)?;
-        self.show_picture(&picture)
+    /// Holds `text` in front of the camera: one frame, 640x480, in the next of the views that lanes have. Says in which.
+    pub fn show(&mut self, text: &str) -> Result<View> {
+        let view = View::nth(self.painted as usize);
+        let seed =
+            self.name.bytes().fold(u64::from(self.painted), |seed, byte| seed.wrapping_mul(257) ^ u64::from(byte));
+        let picture = view.paint(text, 640, 480, seed)?;
+        self.show_picture(&picture)?;
+        if let Some(folder) = self.gallery.as_ref().filter(|_| view.is_hard()) {
+            let words = format!("{} {:02} {view}", self.name, self.painted).to_lowercase();
+            let words: Vec<_> = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+            std::fs::write(folder.join(format!("{}.png", words.join("-"))), picture.png()?)?;
+        }
+        Ok(view)
     }
 
     pub fn show_picture(&mut self, picture: &Picture) -> Result<()> {
