@@ -327,9 +327,9 @@ fn with_version_read(shades: &Shades<'_>, finders: &[Finder], corner: &Corner, g
         for number in 7..=40usize {
             let mut rest = number as u32;
             for _ in 0..12 {
-                rest = rest << 1 ^ (rest >> 11) * 0x1F25;
+                rest = (rest << 1) ^ ((rest >> 11) * 0x1F25);
             }
-            let code = (number as u32) << 12 | rest;
+            let code = ((number as u32) << 12) | rest;
             let agreement: f32 =
                 (0..18).map(|bit| if code >> bit & 1 == 1 { values[bit] } else { -values[bit] }).sum::<f32>() / size;
             if likely.is_none_or(|(known, _)| agreement > known) {

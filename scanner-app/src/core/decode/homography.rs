@@ -1,5 +1,6 @@
 //! The mapping between a plane seen at an angle and the picture of it, and its fitting to what was measured.
 
+use super::linear::Normal;
 use super::picture::Point;
 
 /// A projective mapping of the plane, row by row.
@@ -48,37 +49,24 @@ impl Homography {
 
 /// Gathers measurements "this place has that x" and "this place has that y" and finds the mapping that fits them best.
 pub(super) struct Fit {
-    /// The upper triangle of the normal equations and their right side.
-    normal: [[f64; 9]; 8],
+    normal: Normal<8>,
     origin: Point,
 }
 
 impl Fit {
     /// `origin` is a place in the middle of those to come: the equations are better behaved around it.
     pub(super) fn new(origin: Point) -> Fit {
-        Fit { normal: [[0.0; 9]; 8], origin }
-    }
-
-    fn add(&mut self, row: [f64; 9], weight: f64) {
-        for i in 0..8 {
-            if row[i] == 0.0 {
-                continue;
-            }
-            let scaled = row[i] * weight;
-            for j in i..9 {
-                self.normal[i][j] += scaled * row[j];
-            }
-        }
+        Fit { normal: Normal::new(), origin }
     }
 
     pub(super) fn is_at_x(&mut self, p: Point, x: f32, weight: f32) {
         let (px, py, x) = self.relative(p, x);
-        self.add([px, py, 1.0, 0.0, 0.0, 0.0, -x * px, -x * py, x], weight.into());
+        self.normal.add(&[px, py, 1.0, 0.0, 0.0, 0.0, -x * px, -x * py], x, weight.into());
     }
 
     pub(super) fn is_at_y(&mut self, p: Point, y: f32, weight: f32) {
         let (px, py, y) = self.relative(p, y);
-        self.add([0.0, 0.0, 0.0, px, py, 1.0, -y * px, -y * py, y], weight.into());
+        self.normal.add(&[0.0, 0.0, 0.0, px, py, 1.0, -y * px, -y * py], y, weight.into());
     }
 
     fn relative(&self, p: Point, value: f32) -> (f64, f64, f64) {
@@ -87,54 +75,13 @@ impl Fit {
 
     /// The best mapping. `stiffness` holds it back from perspective where the measurements say little about it.
     pub(super) fn solve(&self, stiffness: f64) -> Option<Homography> {
-        let mut m = self.normal;
-        for i in 0..8 {
-            for j in 0..i {
-                m[i][j] = m[j][i];
-            }
-        }
-        m[6][6] += stiffness;
-        m[7][7] += stiffness;
-        // Scaled to a diagonal of ones, since pixels times modules and plain numbers differ by millions.
-        let mut scale = [0.0; 8];
-        for i in 0..8 {
-            if m[i][i] <= 0.0 {
-                return None;
-            }
-            scale[i] = m[i][i].sqrt().recip();
-        }
-        for i in 0..8 {
-            for j in 0..8 {
-                m[i][j] *= scale[i] * scale[j];
-            }
-            m[i][8] *= scale[i];
-        }
-        for i in 0..8 {
-            let pivot = (i..8).max_by(|&a, &b| m[a][i].abs().total_cmp(&m[b][i].abs()))?;
-            m.swap(i, pivot);
-            if m[i][i].abs() < 1e-13 {
-                return None;
-            }
-            for k in i + 1..8 {
-                let factor = m[k][i] / m[i][i];
-                for j in i..9 {
-                    m[k][j] -= factor * m[i][j];
-                }
-            }
-        }
-        let mut x = [0.0; 8];
-        for i in (0..8).rev() {
-            let sum: f64 = (i + 1..8).map(|j| m[i][j] * x[j]).sum();
-            x[i] = (m[i][8] - sum) / m[i][i];
-        }
-        for i in 0..8 {
-            x[i] *= scale[i];
-        }
+        let mut normal = self.normal.clone();
+        normal.hold(6, stiffness);
+        normal.hold(7, stiffness);
+        let [a, b, c, d, e, f, g, h] = normal.solve()?;
         // Back from the origin: p - origin for p.
         let (ox, oy) = (f64::from(self.origin.x), f64::from(self.origin.y));
-        let last = 1.0 - x[6] * ox - x[7] * oy;
-        let out =
-            [x[0], x[1], x[2] - x[0] * ox - x[1] * oy, x[3], x[4], x[5] - x[3] * ox - x[4] * oy, x[6], x[7], last];
+        let out = [a, b, c - a * ox - b * oy, d, e, f - d * ox - e * oy, g, h, 1.0 - g * ox - h * oy];
         out.iter().all(|v| v.is_finite()).then(|| Homography(out.map(|v| v as f32)))
     }
 }

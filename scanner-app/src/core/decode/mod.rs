@@ -11,6 +11,7 @@ mod explain;
 mod finder;
 mod grid;
 mod homography;
+mod linear;
 pub mod luma;
 mod meter;
 mod passes;

@@ -157,7 +157,7 @@ impl Picture {
             let mut sum: u32 = padded[..2 * radius].iter().map(|&v| u32::from(v)).sum();
             for (&enters, &leaves) in padded[2 * radius..2 * radius + width].iter().zip(&padded[..width]) {
                 sum += u32::from(enters);
-                let mean = (u64::from(sum) * inverse >> 32) as i32;
+                let mean = ((u64::from(sum) * inverse) >> 32) as i32;
                 pixels.push((mean - bias).clamp(1, 255) as u8);
                 sum -= u32::from(leaves);
             }

@@ -175,22 +175,21 @@ impl<'s, 'e> Search<'s, 'e> {
         }
         let full = self.shrunk(1)?;
         self.full(&full)?;
-        if !self.codes.is_empty() {
-            return Ok(());
-        }
-        let looks: [&dyn Fn(&mut Self) -> Result<(), Stop>; 7] = [
-            &|search| search.fine(&full),
-            &|search| search.inverted(&half, &full),
-            &|search| search.broad(&full),
-            &|search| search.enlarged(&full),
-            &|search| search.faint(&full),
-            &|search| search.remedies(Pass::Remedies),
-            &|search| search.two_of_three(),
-        ];
-        for look in looks {
-            look(self)?;
+        let later =
+            [Pass::Fine, Pass::Inverted, Pass::Broad, Pass::Enlarged, Pass::Faint, Pass::Remedies, Pass::TwoOfThree];
+        for pass in later {
             if !self.codes.is_empty() {
                 break;
+            }
+            match pass {
+                Pass::Tracked | Pass::Half | Pass::Full => {}
+                Pass::Fine => self.fine(&full)?,
+                Pass::Inverted => self.inverted(&half, &full)?,
+                Pass::Broad => self.broad(&full)?,
+                Pass::Enlarged => self.enlarged(&full)?,
+                Pass::Faint => self.faint(&full)?,
+                Pass::Remedies => self.remedies(pass)?,
+                Pass::TwoOfThree => self.two_of_three()?,
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! true colours are known; taking it away again is a filter of nine numbers, fitted to this very symbol.
 
 use super::super::grid::Grid;
+use super::super::linear::Normal;
 
 /// Neighbours in the filter: the module itself, the eight about it, and one for the mean.
 const TAPS: usize = 10;
@@ -24,16 +25,9 @@ pub(in crate::core::decode) fn equalise(grid: &Grid, luma: &[f32]) -> Option<Vec
             f64::from((luma[(ny - 1) * side + nx - 1] - mean) / 64.0)
         })
     };
-    let mut normal = [[0.0f64; TAPS + 1]; TAPS];
+    let mut normal = Normal::<TAPS>::new();
     let mut learn = |x: usize, y: usize, dark: bool| {
-        let row = taps(x, y);
-        let target = if dark { -1.0 } else { 1.0 };
-        for i in 0..TAPS {
-            for j in i..TAPS {
-                normal[i][j] += row[i] * row[j];
-            }
-            normal[i][TAPS] += row[i] * target;
-        }
+        normal.add(&taps(x, y), if dark { -1.0 } else { 1.0 }, 1.0);
     };
     let far = side - 7;
     for (left, top) in [(0, 0), (far, 0), (0, far)] {
@@ -60,7 +54,9 @@ pub(in crate::core::decode) fn equalise(grid: &Grid, luma: &[f32]) -> Option<Vec
             }
         }
     }
-    let filter = solve(normal)?;
+    // A little weight against extreme filters, which noise would ask for.
+    (0..TAPS).for_each(|tap| normal.hold(tap, 0.5));
+    let filter = normal.solve()?;
     let scale = 64.0 * 0.5;
     let mut out = Vec::with_capacity(luma.len());
     for y in 0..side {
@@ -70,35 +66,4 @@ pub(in crate::core::decode) fn equalise(grid: &Grid, luma: &[f32]) -> Option<Vec
         }
     }
     Some(out)
-}
-
-fn solve(mut m: [[f64; TAPS + 1]; TAPS]) -> Option<[f64; TAPS]> {
-    for i in 0..TAPS {
-        for j in 0..i {
-            m[i][j] = m[j][i];
-        }
-    }
-    // A little weight against extreme filters, which noise would ask for.
-    for (i, row) in m.iter_mut().enumerate() {
-        row[i] += 0.5;
-    }
-    for i in 0..TAPS {
-        let pivot = (i..TAPS).max_by(|&a, &b| m[a][i].abs().total_cmp(&m[b][i].abs()))?;
-        m.swap(i, pivot);
-        if m[i][i].abs() < 1e-9 {
-            return None;
-        }
-        for k in i + 1..TAPS {
-            let factor = m[k][i] / m[i][i];
-            for j in i..=TAPS {
-                m[k][j] -= factor * m[i][j];
-            }
-        }
-    }
-    let mut x = [0.0; TAPS];
-    for i in (0..TAPS).rev() {
-        let sum: f64 = (i + 1..TAPS).map(|j| m[i][j] * x[j]).sum();
-        x[i] = (m[i][TAPS] - sum) / m[i][i];
-    }
-    x.iter().all(|v| v.is_finite()).then_some(x)
 }

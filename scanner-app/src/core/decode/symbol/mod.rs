@@ -58,7 +58,7 @@ pub(super) fn read(modules: &Modules, meter: &mut Meter<'_>) -> Result<Option<Ve
 fn format_bits(data: u32) -> u32 {
     let mut rest = data;
     for _ in 0..10 {
-        rest = rest << 1 ^ (rest >> 9) * 0x537;
+        rest = (rest << 1) ^ ((rest >> 9) * 0x537);
     }
     (data << 10 | rest) ^ 0x5412
 }

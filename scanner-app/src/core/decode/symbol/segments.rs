@@ -115,7 +115,7 @@ fn kanji(bits: &mut Bits<'_>, version: Version, text: &mut Vec<u8>) -> Option<()
     let mut shift_jis = Vec::with_capacity(count * 2);
     for _ in 0..count {
         let value = bits.take(13)?;
-        let word = (value / 0xC0) << 8 | value % 0xC0;
+        let word = ((value / 0xC0) << 8) + value % 0xC0;
         let word = word + if word < 0x1F00 { 0x8140 } else { 0xC140 };
         shift_jis.extend((word as u16).to_be_bytes());
     }
