@@ -12,6 +12,8 @@ pub(super) const FINDERS_MAX: usize = 64;
 /// The longest finder that is looked for, in pixels: larger ones are found in a smaller picture.
 const LENGTH_PX_MAX: f32 = 260.0;
 const LENGTH_PX_MIN: f32 = 8.0;
+/// The farthest that a ray goes, in pixels. No finder of that length needs it; it bounds a module that is none.
+const REACH_PX_MAX: f32 = 4.0 * LENGTH_PX_MAX;
 /// What trying a candidate costs, in units: some rays.
 const UNITS_PER_CANDIDATE: u64 = 120;
 
@@ -51,6 +53,7 @@ pub(super) fn ring_edges(
     step: f32,
     reach: f32,
 ) -> Option<[f32; 3]> {
+    let reach = reach.min(REACH_PX_MAX);
     let mut edges = [0.0; 3];
     let mut found = 0;
     let mut before = shades.darkness(from);

@@ -89,7 +89,8 @@ pub(super) fn lay(
     meter: &mut Meter<'_>,
 ) -> Result<Option<Grid>, Stop> {
     let mut best: Option<(f32, Grid, Fit)> = None;
-    let guess = ((corner.side - 17.0) / 4.0).round().max(1.0) as isize;
+    // No number beyond these can be meant; it bounds the loop, whatever was measured.
+    let guess = ((corner.side - 17.0) / 4.0).round().clamp(1.0, 60.0) as isize;
     // The measured size is off by more, the larger the symbol.
     let reach = 1 + guess / 12;
     for number in guess - reach..=guess + reach {

@@ -65,7 +65,8 @@ impl<'a> LumaView<'a> {
 
     /// A part of the picture; `None` when it does not lie inside or is empty.
     pub fn part(&self, left: usize, top: usize, width: usize, height: usize) -> Option<LumaView<'a>> {
-        if width == 0 || height == 0 || left + width > self.width || top + height > self.height {
+        let inside = left.checked_add(width)? <= self.width && top.checked_add(height)? <= self.height;
+        if width == 0 || height == 0 || !inside {
             return None;
         }
         let data = &self.data[top * self.stride + left..];

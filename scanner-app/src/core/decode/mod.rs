@@ -9,6 +9,8 @@
 mod corner;
 mod explain;
 mod finder;
+#[cfg(test)]
+mod fuzz_tests;
 mod grid;
 mod homography;
 mod linear;

@@ -75,6 +75,9 @@ pub(super) fn correct(block: &mut [u8], ecc: usize, erasures: &[usize], spare: u
     if ecc == 0 || ecc > ECC_MAX || len > 255 || len <= ecc || erasures.len() + spare > ecc {
         return None;
     }
+    if erasures.iter().any(|&place| place >= len) {
+        return None;
+    }
     let Some(syndromes) = syndromes(block, ecc) else { return Some(0) };
     let erased = erasures.len();
 

@@ -107,3 +107,10 @@ proptest! {
         prop_assert_eq!(text_of(&symbol), None);
     }
 }
+
+#[test]
+fn a_block_with_an_erasure_outside_it_is_beyond_correction() {
+    let mut block = [1, 2, 3, 4, 5, 6, 7, 8];
+    assert_eq!(reed_solomon::correct(&mut block, 4, &[8], 0), None);
+    assert_eq!(block, [1, 2, 3, 4, 5, 6, 7, 8]);
+}

@@ -1,0 +1,47 @@
+//! What fuzzing has found, each as the case that broke.
+
+use super::corner::Corner;
+use super::finder::{self, Finder};
+use super::grid;
+use super::luma::LumaView;
+use super::meter::Meter;
+use super::picture::{Picture, Point, Shades};
+
+/// A dark picture, all of it below its thresholds.
+fn on_dark(body: impl FnOnce(&Shades<'_>)) {
+    let picture = Picture { width: 60, height: 60, pixels: vec![0; 3_600] };
+    let threshold = Picture { width: 60, height: 60, pixels: vec![9; 3_600] };
+    body(&Shades { picture: &picture, threshold: &threshold });
+}
+
+#[test]
+fn a_ray_that_goes_nowhere_ends() {
+    // Two finders in one place have no direction, and a ray without one never leaves the picture.
+    on_dark(|shades| {
+        assert_eq!(finder::profile(shades, Point::new(30.0, 30.0), Point::default(), f32::INFINITY), None);
+    });
+}
+
+#[test]
+fn a_symbol_is_not_tried_in_more_sizes_than_there_are() {
+    let at = |x: f32, y: f32| Finder { centre: Point::new(x, y), module: 1.5, rows: 3 };
+    let finders = [at(10.0, 10.0), at(50.0, 10.0), at(10.0, 50.0)];
+    on_dark(|shades| {
+        for side in [f32::INFINITY, f32::NAN, -1e30, 1e10] {
+            let corner = Corner { top_left: 0, top_right: 1, bottom_left: 2, side, misfit: 0.0 };
+            let mut never = || false;
+            let mut meter = Meter::new(1_000_000, &mut never);
+            assert!(grid::lay(shades, &finders, &corner, 0.0, &mut meter).is_ok());
+            assert!(meter.spent() < 100_000, "{side}: {} units", meter.spent());
+        }
+    });
+}
+
+#[test]
+fn a_part_that_ends_beyond_all_numbers_is_none() {
+    let luma = [0; 12];
+    let view = LumaView::new(4, 3, 4, &luma).unwrap();
+    assert!(view.part(usize::MAX, 0, 2, 1).is_none());
+    assert!(view.part(0, usize::MAX - 1, 1, 3).is_none());
+    assert!(view.part(3, 2, 1, 1).is_some());
+}
