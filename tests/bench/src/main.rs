@@ -4,7 +4,9 @@
 //! missed, and the program still ends with 0, because a loaded machine is no defect.
 
 mod decision;
+mod decode;
 mod frames;
+mod gate_frames;
 mod handheld;
 mod lists;
 mod machine;
@@ -18,21 +20,29 @@ mod site;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::report::Section;
 
 /// Measures frame to durable verdict, the decision alone, lists and merging, and prints the figures beside the goals.
 #[derive(Parser)]
-#[command(name = "turnstone-bench")]
+#[command(name = "turnstone-bench", args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Run this one alone; may be given several times. Without it, all run.
     #[arg(long, value_enum)]
     only: Vec<Bench>,
     /// Print one JSON object in place of the table.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Measures the decoder beside its peers.
+    Decode(decode::Options),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +68,9 @@ const NOT_MEASURED: [&str; 5] = [
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Part::Decode(options)) = arguments.part {
+        return decode::run(&options);
+    }
     let wanted = |bench| arguments.only.is_empty() || arguments.only.contains(&bench);
     let load_at_start = machine::load();
     let data = machine::data_folder("machine")?;
