@@ -12,7 +12,7 @@ TEST_FEATURES := ticket-signer/cli,scanner-app/window,scanner-app/camera,scanner
 
 .PHONY: help
 help: ## Lists the tasks
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: demo
 demo: ## Tells the whole story once, from keys to a reconciled scan (HEADLESS=1 for no window)
@@ -29,6 +29,7 @@ test: ## Runs every test
 
 .PHONY: check
 check: ## The quick loop: format, lints, unit tests, licences
+	@tools/prepare bench
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets --features $(TEST_FEATURES) -- -D warnings
 	cargo test --workspace --exclude turnstone-tests --exclude turnstone-bench --lib --features $(TEST_FEATURES)
@@ -37,8 +38,13 @@ check: ## The quick loop: format, lints, unit tests, licences
 
 .PHONY: bench
 bench: ## Measures: decision, frame to durable verdict, lists, merging
-	@tools/prepare build
+	@tools/prepare bench
 	cargo run --release --quiet -p turnstone-bench
+
+.PHONY: bench-decode
+bench-decode: ## Measures the decoder beside its peers
+	@tools/prepare bench
+	cargo run --release --quiet -p turnstone-bench -- decode $(ARGS)
 
 .PHONY: soak
 soak: ## The long tests: 200 kills of handheld and server

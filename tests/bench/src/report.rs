@@ -23,6 +23,11 @@ impl Samples {
         self.0.len()
     }
 
+    /// The smallest sample that at least `percent` of them do not exceed; zero of nothing.
+    pub fn percentile(&self, percent: usize) -> Duration {
+        percentile(&self.sorted(), percent)
+    }
+
     fn sorted(&self) -> Vec<Duration> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
