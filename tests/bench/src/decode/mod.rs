@@ -13,7 +13,7 @@ mod tracking;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use self::board::Board;
@@ -45,6 +45,9 @@ pub struct Options {
     /// Draw the read rate against pixels a module into this SVG file.
     #[arg(long, visible_alias = "svg", value_name = "FILE")]
     curve: Option<PathBuf>,
+    /// Take the gate frames from this folder, where --write-frames has put them, in place of drawing them: quick.
+    #[arg(long, value_name = "DIR", conflicts_with = "held_out")]
+    frames: Option<PathBuf>,
     /// Write the gate frames into this folder, as PNG with their texts beside them, and measure nothing.
     #[arg(long, value_name = "DIR")]
     write_frames: Option<PathBuf>,
@@ -81,6 +84,8 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(folder) = &options.write_frames {
         return write_frames(folder, options);
     }
+    let draws_curve = options.runs(Part::Gate) && options.wants(Condition::Distance);
+    ensure!(options.curve.is_none() || draws_curve, "--curve needs the gate frames of `distance`: leave them in");
     readers::quiet_guarded_panics();
     let mut readers = readers::all(!options.alone)?;
     println!("Turnstone decode bench, version {}", env!("CARGO_PKG_VERSION"));
@@ -127,11 +132,19 @@ fn rung(px: f32) -> String {
 
 fn gate(options: &Options, readers: &mut [Box<dyn Reader>]) -> Result<Board> {
     let seed = options.seed();
-    let kind = if options.held_out.is_some() { "held out" } else { "for tuning" };
-    let mut board = Board::new(format!("Gate frames, seed {seed} ({kind}): codes read by condition"), readers);
+    let from = match (&options.frames, options.held_out) {
+        (Some(folder), _) => format!("from {}", folder.display()),
+        (None, Some(_)) => format!("seed {seed} (held out)"),
+        (None, None) => format!("seed {seed} (for tuning)"),
+    };
+    let mut board = Board::new(format!("Gate frames, {from}: codes read by condition"), readers);
     for condition in Condition::ALL.into_iter().filter(|condition| options.wants(*condition)) {
         eprintln!("{} ...", condition.name());
-        for (at, frame) in gate_frames::draw_all(condition, seed)?.into_iter().enumerate() {
+        let frames = match &options.frames {
+            Some(folder) => gate_frames::read_all(condition, folder)?,
+            None => gate_frames::draw_all(condition, seed)?,
+        };
+        for (at, frame) in frames.into_iter().enumerate() {
             let group = match condition {
                 Condition::Distance => rung(LADDER_PX[at / FRAMES_A_RUNG]),
                 _ => condition.name().to_owned(),
