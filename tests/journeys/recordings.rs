@@ -24,6 +24,8 @@ fn status(data: &Path) -> Result<Value> {
 fn what_a_lane_could_not_read_is_kept_replayed_and_counts_nowhere() -> Result<()> {
     let (folder, site, mut office) = open_site()?;
     let issued = site.issue(EVENT, "batch", &[STANDING; 2])?;
+    // Not earlier: the keys are no older than this site.
+    let then_ms = now_s() * 1000;
     let mut lane = site.enrol(&mut office, 0, &[])?;
     let asked =
         program("scanner-app")?.args(["recorder", "on", "--frames", "20", "--data"]).arg(lane.data()).output()?;
@@ -37,8 +39,7 @@ fn what_a_lane_could_not_read_is_kept_replayed_and_counts_nowhere() -> Result<()
         ensure!(Instant::now() < until, "the unread picture was not kept: {}", status(&lane.data())?);
     }
 
-    // A picture of ten minutes ago that nobody could read then; a better decoder can.
-    let then_ms = (now_s() - 600) * 1000;
+    // A picture of then that nobody could read then; a better decoder can.
     let unread = Picture::of(&issued[1].printed, 640, 480, 5.0)?.encode(PixelFormat::Grey, 0, then_ms)?;
     let recordings = lane.data().join("recordings");
     frames::write(&recordings, &format!("{then_ms:015}-9999"), &unread)?;
