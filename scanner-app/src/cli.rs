@@ -137,7 +137,7 @@ enum Command {
         /// Where the pictures of --explain go; the folder is made
         #[arg(long, value_name = "DIR", requires = "explain")]
         out: Option<PathBuf>,
-        /// Give a picture no more than N milliseconds, as a gate with a camera does (150 there); without it a picture is
+        /// Give a picture no more than N milliseconds, as a gate with a camera does (100 there); without it a picture is
         /// searched to the end, within the decoder's budget of work
         #[arg(long, value_name = "N")]
         deadline_ms: Option<u64>,

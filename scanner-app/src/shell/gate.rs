@@ -33,7 +33,7 @@ use crate::core::station::Station;
 /// How long this thread waits at most: clocks on the screen move on.
 const TICK: Duration = Duration::from_millis(250);
 /// How long one frame of a camera may be searched; the next is on its way.
-const DEADLINE_CAMERA: Duration = Duration::from_millis(150);
+const DEADLINE_CAMERA: Duration = Duration::from_millis(100);
 /// A recorded frame comes once: it is searched to the end, within reason.
 const DEADLINE_FRAMES: Duration = Duration::from_secs(5);
 /// How long a handheld without a window waits for receipts when its source has ended.

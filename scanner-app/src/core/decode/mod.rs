@@ -116,6 +116,8 @@ pub struct Decoder {
     limits: Limits,
     tracks: Vec<Track>,
     tracked_frames: u32,
+    /// The later pass that the next frame begins with.
+    first_pass: usize,
 }
 
 impl Decoder {
@@ -144,7 +146,7 @@ impl Decoder {
             tracks.clear();
         }
         let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch);
-        let stopped = search.run(&tracks).err();
+        let stopped = search.run(&tracks, &mut self.first_pass).err();
         let (codes, pass, units) = (search.codes, search.pass, search.meter.spent());
         self.tracks = search.tracks;
         self.tracked_frames = if pass == Some(Pass::Tracked) { self.tracked_frames + 1 } else { 0 };

@@ -60,6 +60,10 @@ impl Pass {
     }
 }
 
+/// The passes for frames that neither half nor full size has read.
+const LATER: [Pass; 7] =
+    [Pass::Fine, Pass::Inverted, Pass::Broad, Pass::Enlarged, Pass::Faint, Pass::Remedies, Pass::TwoOfThree];
+
 /// What is found so far, and what may still be spent.
 pub(super) struct Search<'s, 'e> {
     pub(super) limits: &'s Limits,
@@ -163,8 +167,10 @@ impl<'s, 'e> Search<'s, 'e> {
         }
     }
 
-    /// Runs the passes until one reads something.
-    pub(super) fn run(&mut self, tracks: &[Track]) -> Result<(), Stop> {
+    /// Runs the passes until one reads something. `first` is the later pass to begin with, and is left at the one to
+    /// begin with next time: where time runs out on every frame, each pass has its turn all the same.
+    pub(super) fn run(&mut self, tracks: &[Track], first: &mut usize) -> Result<(), Stop> {
+        let begun = std::mem::take(first);
         if self.tracked(tracks)? {
             return Ok(());
         }
@@ -175,24 +181,30 @@ impl<'s, 'e> Search<'s, 'e> {
         }
         let full = self.shrunk(1)?;
         self.full(&full)?;
-        let later =
-            [Pass::Fine, Pass::Inverted, Pass::Broad, Pass::Enlarged, Pass::Faint, Pass::Remedies, Pass::TwoOfThree];
-        for pass in later {
+        for step in 0..LATER.len() {
             if !self.codes.is_empty() {
                 break;
             }
-            match pass {
-                Pass::Tracked | Pass::Half | Pass::Full => {}
-                Pass::Fine => self.fine(&full)?,
-                Pass::Inverted => self.inverted(&half, &full)?,
-                Pass::Broad => self.broad(&full)?,
-                Pass::Enlarged => self.enlarged(&full)?,
-                Pass::Faint => self.faint(&full)?,
-                Pass::Remedies => self.remedies(pass)?,
-                Pass::TwoOfThree => self.two_of_three()?,
-            }
+            let at = (begun + step) % LATER.len();
+            // A pass that had the whole frame's time and did not come to its end will not the next time.
+            *first = if step == 0 { at + 1 } else { at };
+            self.later(LATER[at], &half, &full)?;
+            *first = 0;
         }
         Ok(())
+    }
+
+    fn later(&mut self, pass: Pass, half: &Rc<Picture>, full: &Rc<Picture>) -> Result<(), Stop> {
+        match pass {
+            Pass::Tracked | Pass::Half | Pass::Full => Ok(()),
+            Pass::Fine => self.fine(full),
+            Pass::Inverted => self.inverted(half, full),
+            Pass::Broad => self.broad(full),
+            Pass::Enlarged => self.enlarged(full),
+            Pass::Faint => self.faint(full),
+            Pass::Remedies => self.remedies(pass),
+            Pass::TwoOfThree => self.two_of_three(),
+        }
     }
 
     /// Whether what was read is likely all there is.

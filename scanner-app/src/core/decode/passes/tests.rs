@@ -229,6 +229,32 @@ fn a_tracked_code_that_leaves_is_gone_and_another_that_comes_is_found() {
 }
 
 #[test]
+fn where_time_always_runs_out_each_pass_has_its_turn() {
+    let cover = |x: f32, y: f32| (x > 33.0 && y < 5.0).then_some(230);
+    let luma = Held { cover, ..Held::turned(code(&ticket(), QrCodeEcc::Medium), 4.0, 0.4) }.frame();
+    let view = LumaView::new(WIDTH, HEIGHT, WIDTH, &luma).unwrap();
+    let looks_at_all = {
+        let mut looks = 0;
+        let whole = Decoder::default().decode(&view, &mut || {
+            looks += 1;
+            false
+        });
+        assert_eq!(whole.pass, Some(Pass::TwoOfThree));
+        looks
+    };
+    let mut decoder = Decoder::default();
+    let found = (0..10).find_map(|frame| {
+        let mut looks = 0;
+        let decoded = decoder.decode(&view, &mut || {
+            looks += 1;
+            looks > looks_at_all / 2
+        });
+        (!decoded.codes.is_empty()).then_some(frame)
+    });
+    assert!(found.is_some_and(|frame| frame > 0), "{found:?}");
+}
+
+#[test]
 fn what_the_decoder_sees_can_be_watched() {
     let held = Held::turned(code(&ticket(), QrCodeEcc::Medium), 3.0, 0.4);
     let luma = held.frame();
