@@ -132,7 +132,7 @@ enum Command {
         #[arg(required_unless_present = "explain", value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Leave pictures of every stage of decoding this file in the folder named with --out
-        #[arg(long, value_name = "FILE", requires = "out", conflicts_with = "files")]
+        #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["files", "deadline_ms"])]
         explain: Option<PathBuf>,
         /// Where the pictures of --explain go; the folder is made
         #[arg(long, value_name = "DIR", requires = "explain")]
@@ -196,7 +196,9 @@ pub fn run() -> ExitCode {
     match dispatch(cli) {
         Ok(code) => code,
         // Whoever reads the output has closed it (`| head`): nobody is left to be told.
-        Err(CliError::Inspect(InspectError::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+        Err(CliError::Inspect(InspectError::Output(error)) | CliError::Output(error))
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
             ExitCode::SUCCESS
         }
         Err(error) => {

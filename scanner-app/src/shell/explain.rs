@@ -2,7 +2,8 @@
 //! about, so that a bad evening's frames can be understood.
 //!
 //! `..-look.png`: what a pass looked at, with what it took for finder patterns in red. `..-threshold.png`: what it took
-//! for dark. `..-grid.png`: where it thinks the modules are, light ones green and dark ones red. `..-sampled.png`: their
+//! for dark. `..-timingNN-aligned-grid.png`: where it thinks the modules are, light ones green and dark ones red; NN percent of
+//! the timing patterns' modules have the right colour, and the alignment pattern was found or was not. `..-sampled.png`: their
 //! luma.
 
 use std::io::{Error, ErrorKind};
@@ -104,7 +105,9 @@ impl Album<'_> {
             let colour = if u64::from(*luma) < mean { RED } else { GREEN };
             dot(&mut drawn, grid.middle(index % side, index / side), colour);
         }
-        let path = self.path(grid.pass.name(), "grid");
+        let aligned = if grid.aligned() { "-aligned" } else { "" };
+        let what = format!("timing{:.0}{aligned}-grid", grid.timing() * 100.0);
+        let path = self.path(grid.pass.name(), &what);
         save(&path, Some(drawn))?;
         let size = side as u32 * MODULE_PX;
         let modules = GrayImage::from_fn(size, size, |x, y| {

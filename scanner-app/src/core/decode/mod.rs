@@ -107,7 +107,7 @@ struct Track {
     method: Method,
 }
 
-/// After so many frames in which only tracked codes were looked for, the whole frame is searched again.
+/// After so many frames in which only tracked codes were looked for, the whole frame is searched again, and completely.
 const TRACKED_FRAMES_MAX: u32 = 6;
 
 /// Reads codes from one frame after another.
@@ -142,10 +142,11 @@ impl Decoder {
         watch: &mut dyn FnMut(Stage<'_>),
     ) -> Decoded {
         let mut tracks = std::mem::take(&mut self.tracks);
+        let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch);
         if self.tracked_frames >= TRACKED_FRAMES_MAX {
             tracks.clear();
+            search = search.completely();
         }
-        let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch);
         let stopped = search.run(&tracks, &mut self.first_pass).err();
         let (codes, pass, units) = (search.codes, search.pass, search.meter.spent());
         self.tracks = search.tracks;

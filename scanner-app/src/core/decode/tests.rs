@@ -396,3 +396,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_read_before_the_deadline_is_kept() {
+    let painted = Painted::blank(640, 480).hold(SHORT, 5, (30, 30)).hold("MENU", 5, (300, 300));
+    let mut asked = 0u64;
+    let all = decode(&painted.view(), &mut || {
+        asked += 1;
+        false
+    });
+    assert_eq!(all.codes.len(), 2);
+    let counts: Vec<usize> = (1..=asked)
+        .map(|expires_at| {
+            let mut now = 0;
+            let decoded = decode(&painted.view(), &mut || {
+                now += 1;
+                now >= expires_at
+            });
+            decoded.codes.len()
+        })
+        .collect();
+    assert!(counts.contains(&1), "one of the two: {counts:?}");
+    assert!(counts.is_sorted(), "what more time takes away: {counts:?}");
+}

@@ -117,10 +117,15 @@ fn an_unplugged_camera_is_told_of_and_taken_up_again() {
 fn a_hanging_driver_is_noticed_abandoned_and_replaced() {
     let (keep, hanging) = hang();
     let source = open(vec![vec![Act::Frame(frame(1)), hanging], vec![Act::Frame(frame(2)), Act::Idle]]);
-    let heard = words(&source, 2);
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|word: &String| !word.starts_with("frame 2")) {
+        heard.extend(words(&source, 1));
+    }
     assert_eq!(heard[0], "frame 1 at 1234");
-    assert!(heard[1].starts_with("stalled: ") && heard[1].contains("unplug it"), "{heard:?}");
-    assert_eq!(words(&source, 2), ["recovered", "frame 2 at 1234"]);
+    // Where nobody listens in time, the news that it works again takes the place of the news that it stalled.
+    assert!(heard[1..].contains(&"recovered".to_owned()), "{heard:?}");
+    let stalled = heard.iter().find(|word| word.starts_with("stalled: "));
+    assert!(stalled.is_none_or(|word| word.contains("unplug it")), "{heard:?}");
     drop(keep);
 }
 

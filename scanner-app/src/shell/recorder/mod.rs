@@ -312,7 +312,7 @@ pub enum Ask {
 }
 
 /// Does what was asked in a data folder, which a handheld may be running on, and returns how its recordings stand: what was
-/// asked last, and what is kept. What is past its retention goes in any case.
+/// asked last, and what is kept. What is past its retention goes, but not where somebody only looks.
 pub fn ask(
     data: &Path,
     ask: Ask,
@@ -333,7 +333,10 @@ pub fn ask(
         }
     }
     ring.look()?;
-    ring.sweep(&options.bounds(FRAMES_MAX), now_ms)?;
+    // Whoever only looks takes nothing away.
+    if ask != Ask::Status {
+        ring.sweep(&options.bounds(FRAMES_MAX), now_ms)?;
+    }
     Ok((request::read(data).map_err(failed)?, ring.kept()))
 }
 

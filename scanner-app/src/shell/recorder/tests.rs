@@ -161,7 +161,7 @@ fn a_running_recorder_obeys_also_the_same_word_said_again() {
 }
 
 #[test]
-fn status_sweeps_and_clear_clears() {
+fn status_looks_other_requests_sweep_and_clear_clears() {
     let data = tempfile::tempdir().unwrap();
     let (tell, _told) = telling();
     let recorder = Recorder::start(data.path(), on(9), clock(), tell).unwrap();
@@ -169,9 +169,11 @@ fn status_sweeps_and_clear_clears() {
     drop(recorder);
     let status = |now_ms| ask(data.path(), Ask::Status, Options::default(), now_ms, 0).unwrap();
     assert_eq!((status(NOW_MS).0, status(NOW_MS).1.frames), (None, 3));
-    assert_eq!(status(NOW_MS + 24 * 3_600_000 + 2_500).1.frames, 2, "the first one's day is over");
-    let (asked, kept) = ask(data.path(), Ask::On(7), Options::default(), NOW_MS, 5).unwrap();
-    assert_eq!((asked, kept.frames), (Some(Request { frames: 7, asked_at_ms: 5 }), 2));
+    let day_over_ms = NOW_MS + 24 * 3_600_000 + 2_500;
+    assert_eq!(status(day_over_ms).1.frames, 3, "whoever looks takes nothing away");
+    let (asked, kept) = ask(data.path(), Ask::On(7), Options::default(), day_over_ms, 5).unwrap();
+    assert_eq!(asked, Some(Request { frames: 7, asked_at_ms: 5 }));
+    assert_eq!(kept.frames, 2, "the first one's day is over");
     let (asked, kept) = ask(data.path(), Ask::Clear, Options::default(), NOW_MS, 6).unwrap();
     assert_eq!((asked.map(|asked| asked.frames), kept), (Some(7), Kept::default()));
     assert_eq!(on_disk(data.path()), [0; 0]);

@@ -9,7 +9,7 @@ use super::{Method, Pass, Place, Search, USUAL};
 impl Search<'_, '_> {
     pub(super) fn inverted(&mut self, half: &Rc<Picture>, full: &Rc<Picture>) -> Result<(), Stop> {
         for (picture, factor) in [(half, 2), (full, 1)] {
-            if !self.codes.is_empty() {
+            if !self.codes.is_empty() && !self.complete {
                 return Ok(());
             }
             self.meter.spend(picture.pixels.len() as u64 / 16)?;

@@ -78,8 +78,10 @@ pub(super) struct Search<'s, 'e> {
     pub(super) tracks: Vec<Track>,
     /// The finders of all codes, in pixels of the frame, with their modules' size.
     read_finders: Vec<((f32, f32), f32)>,
-    looks: Vec<Look>,
+    looks: Vec<Rc<Look>>,
     failed: Vec<Failed>,
+    /// Whether to look for other codes although one was read.
+    complete: bool,
     /// Finders of the last look that belong to no code that was read.
     left_over: usize,
 }
@@ -163,8 +165,15 @@ impl<'s, 'e> Search<'s, 'e> {
             read_finders,
             looks,
             failed,
+            complete: false,
             left_over: 0,
         }
+    }
+
+    /// Has every pass run that may find another guest's code beside one that is read easily: in dark mode, or small.
+    pub(super) fn completely(mut self) -> Self {
+        self.complete = true;
+        self
     }
 
     /// Runs the passes until one reads something. `first` is the later pass to begin with, and is left at the one to
@@ -176,11 +185,15 @@ impl<'s, 'e> Search<'s, 'e> {
         }
         let half = self.shrunk(2)?;
         self.half(&half)?;
-        if self.is_done() {
+        if self.is_done() && !self.complete {
             return Ok(());
         }
         let full = self.shrunk(1)?;
         self.full(&full)?;
+        if self.complete && !self.codes.is_empty() {
+            self.fine(&full)?;
+            return self.inverted(&half, &full);
+        }
         for step in 0..LATER.len() {
             if !self.codes.is_empty() {
                 break;
@@ -227,25 +240,24 @@ impl<'s, 'e> Search<'s, 'e> {
         let mut finders = finder::find(&shades, ROW_STEP, &mut self.meter)?;
         finders.retain(|finder| !self.is_read(place.in_frame(finder.centre)));
         (self.watch)(Stage::Look(LookView { pass, picture, threshold: &threshold, finders: &finders }));
-        self.looks.push(Look { picture: Rc::clone(picture), threshold, place, method, finders });
+        self.looks.push(Rc::new(Look { picture: Rc::clone(picture), threshold, place, method, finders }));
         self.try_corners(pass, self.looks.len() - 1)
     }
 
     /// Tries threes of a look's finders, best first, until no finder is free.
     fn try_corners(&mut self, pass: Pass, index: usize) -> Result<(), Stop> {
-        let Some(look) = self.looks.get(index) else { return Ok(()) };
+        let Some(look) = self.looks.get(index).cloned() else { return Ok(()) };
         let shades = Shades { picture: &look.picture, threshold: &look.threshold };
         let (finders, place, method) = (&look.finders, look.place, look.method);
         let corners = corner::corners(&shades, finders, &mut self.meter)?;
         let mut taken = vec![false; finders.len()];
-        let mut read = Vec::new();
         let mut tried = 0;
         for corner in &corners {
             let members = [corner.top_left, corner.top_right, corner.bottom_left];
             if members.iter().any(|&member| taken[member]) {
                 continue;
             }
-            if tried == CORNERS_MAX || self.codes.len() + read.len() == self.limits.codes_max {
+            if tried == CORNERS_MAX || self.codes.len() == self.limits.codes_max {
                 break;
             }
             tried += 1;
@@ -255,21 +267,18 @@ impl<'s, 'e> Search<'s, 'e> {
                 None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: index, grid }),
                 None => {}
                 Some(reading) => {
-                    let code = code_of(&reading, place);
-                    members.iter().for_each(|&member| taken[member] = true);
-                    read.push((code, members.map(|member| finders[member])));
+                    for member in members {
+                        taken[member] = true;
+                        let finder = &finders[member];
+                        self.read_finders.push((place.in_frame(finder.centre), finder.module * place.scale));
+                    }
+                    self.add(pass, code_of(&reading, place), place, method);
                 }
             }
         }
-        for (code, members) in read {
-            let seen = members.map(|finder| (place.in_frame(finder.centre), finder.module * place.scale));
-            self.read_finders.extend(seen);
-            self.add(pass, code, place, method);
-        }
         // What looks like a finder inside a code that was read is most likely chance.
         let covered = |finder: &Finder| self.codes.iter().any(|code| code.covers(place.in_frame(finder.centre)));
-        let finders = taken.iter().zip(&self.looks[index].finders);
-        self.left_over = finders.filter(|(taken, finder)| !**taken && !covered(finder)).count();
+        self.left_over = taken.iter().zip(finders).filter(|(taken, finder)| !**taken && !covered(finder)).count();
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! For symbols that were found and did not read: bent, cracked, noisy, half covered. The likeliest grids of all looks
 //! are read again with every remedy there is.
 
+use std::rc::Rc;
+
+use super::super::explain::{GridView, Stage};
 use super::super::meter::Stop;
 use super::super::picture::Shades;
 use super::super::reading;
@@ -17,7 +20,7 @@ impl Search<'_, '_> {
         failed.sort_by(|a, b| b.grid.timing.total_cmp(&a.grid.timing));
         let mut tried: Vec<(f32, f32)> = Vec::new();
         for Failed { look, grid } in failed {
-            let look = &self.looks[look];
+            let look = Rc::clone(&self.looks[look]);
             let (place, method) = (look.place, look.method);
             let [first, _, third, _] = grid.corners().map(|p| place.in_frame(p));
             let (middle, size) =
@@ -32,6 +35,8 @@ impl Search<'_, '_> {
             tried.push(middle);
             let shades = Shades { picture: &look.picture, threshold: &look.threshold };
             if let Some(reading) = reading::read_thoroughly(&shades, &grid, &mut self.meter)? {
+                let (picture, grid) = (&look.picture, &reading.grid);
+                (self.watch)(Stage::Grid(GridView { pass, picture, grid }));
                 self.add(pass, code_of(&reading, place), place, method);
             }
         }

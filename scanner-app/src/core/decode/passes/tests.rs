@@ -173,6 +173,31 @@ fn a_finder_pattern_may_be_missing() {
 }
 
 #[test]
+fn modules_of_many_pixels_read_also_where_black_is_grey() {
+    let code = code(&ticket(), QrCodeEcc::Medium);
+    for module_px in [20, 28, 40] {
+        let margin = 3 * module_px;
+        let side = code.size() as usize * module_px + 2 * margin;
+        let at = |v: usize| (v as i32 - margin as i32).div_euclid(module_px as i32);
+        let luma: Vec<u8> =
+            (0..side * side).map(|i| if code.get_module(at(i % side), at(i / side)) { 50 } else { 210 }).collect();
+        let view = LumaView::new(side, side, side, &luma).unwrap();
+        assert_eq!(text(&Decoder::default().decode(&view, &mut || false)), Some(ticket().as_str()), "{module_px} px");
+    }
+}
+
+#[test]
+fn a_dark_page_beside_a_poster_is_found_within_a_few_frames() {
+    let mut luma = Held::upright(code("https://example.org/poster", QrCodeEcc::Medium), 5.0).moved(-180.0, 0.0).frame();
+    let page =
+        Held { dark: 200, light: 20, ..Held::upright(code(&ticket(), QrCodeEcc::Medium), 4.0).moved(180.0, 0.0) };
+    page.paint(&mut luma, WIDTH, HEIGHT);
+    let mut decoder = Decoder::default();
+    let found = (0..9).find(|_| decode_with(&mut decoder, &luma).codes.len() == 2);
+    assert!(found.is_some());
+}
+
+#[test]
 fn bent_paper_reads() {
     let bend = |x: f32, y: f32| (x + 0.6 * (y * 0.16).sin(), y + 0.7 * (x * 0.13).sin());
     let held = Held { bend, ..Held::upright(code(&ticket(), QrCodeEcc::Medium), 5.0) };

@@ -13,7 +13,13 @@ impl Search<'_, '_> {
         self.look(Pass::Fine, full, Place::whole(self.base), Method { radius: 9, ..USUAL })
     }
 
+    /// Twice as broad is one look at a quarter of the size.
     pub(super) fn broad(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+        let quarter = self.shrunk(4)?;
+        self.look(Pass::Broad, &quarter, Place::whole(self.base * 4), USUAL)?;
+        if !self.codes.is_empty() {
+            return Ok(());
+        }
         self.look(Pass::Broad, full, Place::whole(self.base), Method { radius: 45, ..USUAL })
     }
 }

@@ -1,7 +1,10 @@
 //! For symbols with a damaged finder pattern: cracked glass, a thumb, a glare right over it. Where two finders are, the
 //! third can only be in one of a few places; there the best likeness of a finder is taken for it, however poor.
 
+use std::rc::Rc;
+
 use super::super::corner::Corner;
+use super::super::explain::{GridView, Stage};
 use super::super::finder::{Finder, profile};
 use super::super::grid;
 use super::super::meter::{Meter, Stop};
@@ -39,11 +42,13 @@ impl Search<'_, '_> {
         }
         guesses.sort_by(|(_, a), (_, b)| b.likeness.total_cmp(&a.likeness));
         for (index, guess) in guesses.iter().take(GUESSES_MAX) {
-            let look = &self.looks[*index];
+            let look = Rc::clone(&self.looks[*index]);
             let (place, method) = (look.place, look.method);
             let shades = Shades { picture: &look.picture, threshold: &look.threshold };
             let corner = Corner { top_left: 0, top_right: 1, bottom_left: 2, side: guess.side, misfit: 0.0 };
             let Some(grid) = grid::lay(&shades, &guess.corner, &corner, TIMING_MIN, &mut self.meter)? else { continue };
+            let picture = &look.picture;
+            (self.watch)(Stage::Grid(GridView { pass: Pass::TwoOfThree, picture, grid: &grid }));
             match reading::read(&shades, &grid, &mut self.meter)? {
                 Some(reading) => {
                     self.add(Pass::TwoOfThree, code_of(&reading, place), place, method);

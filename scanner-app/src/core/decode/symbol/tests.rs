@@ -52,20 +52,35 @@ fn every_kind_of_segment_reads() {
 fn kanji_and_stated_character_sets_come_as_utf_8() {
     // 13 bits each: the first rows of the two halves of Shift JIS.
     let kanji = [0x935F_u32, 0xE4AA];
-    let mut bits = Vec::new();
-    for word in kanji {
-        let word = word - if word < 0xE040 { 0x8140 } else { 0xC140 };
-        let value = (word >> 8) * 0xC0 + (word & 0xFF);
-        bits.extend((0..13).rev().map(|bit| value >> bit & 1 == 1));
-    }
+    let bits = kanji.into_iter().flat_map(kanji_bits).collect();
     let segment = QrSegment::new(qrcodegen::QrSegmentMode::Kanji, 2, bits);
     let code = QrCode::encode_segments(&[segment], QrCodeEcc::Low).unwrap();
     assert_eq!(text_of(&modules(&code, false)).as_deref(), Some("点茗"));
-    for (number, bytes, text) in [(3, &b"\xE9t\xE9"[..], "été"), (22, b"\xE4\xE0", "да"), (26, "да".as_bytes(), "да")]
+    for (number, bytes, text) in
+        [(3, &b"\xE9t\xE9\x80"[..], "été\u{80}"), (22, b"\xE4\xE0", "да"), (26, "да".as_bytes(), "да")]
     {
         let code = QrCode::encode_segments(&[QrSegment::make_eci(number), QrSegment::make_bytes(bytes)], LEVELS[1]);
         assert_eq!(text_of(&modules(&code.unwrap(), false)).as_deref(), Some(text));
     }
+}
+
+#[test]
+fn a_text_has_one_character_set() {
+    let (kanji, latin) = (QrSegment::new(qrcodegen::QrSegmentMode::Kanji, 1, kanji_bits(0x935F)), b"caf\xE9");
+    let symbol = |bytes: &[u8]| {
+        let segments = [kanji.clone(), QrSegment::make_bytes(bytes)];
+        let mut never = || false;
+        let modules = modules(&QrCode::encode_segments(&segments, QrCodeEcc::Low).unwrap(), false);
+        read(&modules, &mut Meter::new(u64::MAX, &mut never)).unwrap().unwrap()
+    };
+    assert_eq!(symbol("cafés".as_bytes()), "点cafés".as_bytes());
+    assert_eq!(symbol(latin), b"\x93\x5Fcaf\xE9");
+}
+
+fn kanji_bits(word: u32) -> Vec<bool> {
+    let word = word - if word < 0xE040 { 0x8140 } else { 0xC140 };
+    let value = (word >> 8) * 0xC0 + (word & 0xFF);
+    (0..13).rev().map(|bit| value >> bit & 1 == 1).collect()
 }
 
 #[test]
