@@ -1,5 +1,7 @@
 //! For small pictures, down to one pixel a module and without a margin: files from a web page rather than frames from a
 //! camera.
+//!
+//! Bought: 0 of 1,080 codes in gate frames and 6 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 

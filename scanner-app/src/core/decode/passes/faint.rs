@@ -1,5 +1,7 @@
 //! For codes that hardly differ from their ground: a dim screen in the sun, a print that has bleached. The usual
 //! threshold lies a little below the mean, so that flat ground is not torn up by noise; here it lies at the mean.
+//!
+//! Bought: 4 of 1,080 codes in gate frames and 0 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 

@@ -1,4 +1,6 @@
 //! For light modules on dark ground: ticket pages in dark mode.
+//!
+//! Bought: 31 of 1,080 codes in gate frames and 0 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 

@@ -1,5 +1,7 @@
 //! For symbols that were found and did not read: bent, cracked, noisy, half covered. The likeliest grids of all looks
 //! are read again with every remedy there is.
+//!
+//! Bought: 3 of 1,080 codes in gate frames and 3 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 

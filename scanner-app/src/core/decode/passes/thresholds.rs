@@ -1,6 +1,9 @@
 //! Other surroundings to judge a pixel by. Smaller ones: blurred and small modules, whose light ring drowns in the mean
 //! of a large square, and glare with an edge inside the symbol. Larger ones: modules so large that the heart of a finder
 //! fills the usual square.
+//!
+//! Bought: small squares 15 and large ones 6 of 1,080 codes in gate frames, 1 and 0 of 142 photos (docs/decode.md), and
+//! modules of more than 27 pixels.
 
 use std::rc::Rc;
 

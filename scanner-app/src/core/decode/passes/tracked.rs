@@ -1,5 +1,7 @@
 //! For the second frame of a session and all that follow: a code stays where it was, or nearly. Only its surroundings
 //! are looked at, at the size and with the threshold that read it last.
+//!
+//! Buys no code; it saves most of a frame's cost (docs/decode.md).
 
 use std::rc::Rc;
 

@@ -1,5 +1,7 @@
 //! For symbols with a damaged finder pattern: cracked glass, a thumb, a glare right over it. Where two finders are, the
 //! third can only be in one of a few places; there the best likeness of a finder is taken for it, however poor.
+//!
+//! Bought: 5 of 1,080 codes in gate frames and 0 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 

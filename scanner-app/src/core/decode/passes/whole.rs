@@ -1,5 +1,7 @@
 //! The frame as it is. At half size first: codes that fill the view are read there at a quarter of the cost and with
 //! less noise. Then at full size, for codes at arm's length.
+//!
+//! Bought: half size 716 and full size 218 of 1,080 codes in gate frames, 103 and 28 of 142 photos (docs/decode.md).
 
 use std::rc::Rc;
 
