@@ -14,6 +14,8 @@ const LENGTH_PX_MAX: f32 = 260.0;
 const LENGTH_PX_MIN: f32 = 8.0;
 /// The farthest that a ray goes, in pixels. No finder of that length needs it; it bounds a module that is none.
 const REACH_PX_MAX: f32 = 4.0 * LENGTH_PX_MAX;
+/// How many known finders are compared with for a unit.
+const KNOWN_PER_UNIT: u64 = 2;
 /// What trying a candidate costs, in units: some rays.
 const UNITS_PER_CANDIDATE: u64 = 120;
 
@@ -148,6 +150,7 @@ fn search_row(
         if dark || !proportioned(&edges, 0.6) {
             continue;
         }
+        meter.spend(1 + finders.len() as u64 / KNOWN_PER_UNIT)?;
         let centre = Point::new((edges[2] + edges[3]) / 2.0, y as f32 + 0.5);
         let module = (edges[5] - edges[0]) / 7.0;
         if let Some(known) = finders.iter_mut().find(|f| f.centre.distance(centre) < 1.6 * f.module.min(module)) {

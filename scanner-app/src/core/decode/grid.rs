@@ -98,7 +98,8 @@ pub(super) fn lay(
         if (version.side() as f32 - corner.side).abs() > 3.2 + corner.side * 0.06 {
             continue;
         }
-        meter.spend(UNITS_PER_FIT)?;
+        // The fit, and both timing patterns looked at.
+        meter.spend(UNITS_PER_FIT + 2 * version.side() as u64)?;
         let anchors = anchors(version, finders, corner);
         let Some((to_pixels, fit)) = fit_finders(shades, &anchors) else { continue };
         let mut grid = Grid { version, to_pixels, timing: 0.0, aligned: false };
@@ -116,6 +117,8 @@ pub(super) fn lay(
     if grid.timing < timing_min {
         return Ok(None);
     }
+    // The version's places, the timing patterns' edges in four steps a module, and their colours once more.
+    meter.spend(UNITS_PER_FIT + 10 * grid.version.side() as u64)?;
     if grid.version.number() >= 7 {
         grid = with_version_read(shades, finders, corner, grid, &mut fit);
     }

@@ -2,7 +2,7 @@
 //!
 //! Everything here is soft: a module is a number whose sign says dark or light and whose size says how surely, so that
 //! doubtful codewords can be given up (erased) before sure ones are. Invariant: a text is returned only if every block's
-//! syndromes came out zero with some redundancy to spare.
+//! syndromes came out zero, and where codewords were given up, with four of redundancy to spare.
 
 mod reed_solomon;
 mod segments;
