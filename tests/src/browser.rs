@@ -55,9 +55,21 @@ impl Phone {
     }
 }
 
+impl Drop for Phone {
+    fn drop(&mut self) {
+        let _ = self.process.end();
+    }
+}
+
 /// The supervisor's page in Chromium, logged in.
 pub struct OfficePage {
     process: Process,
+}
+
+impl Drop for OfficePage {
+    fn drop(&mut self) {
+        let _ = self.process.end();
+    }
 }
 
 impl OfficePage {

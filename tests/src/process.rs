@@ -109,6 +109,12 @@ impl Process {
         Ok((self.child.wait()?, rest))
     }
 
+    /// Closes its input and waits until it has put its own house in order: a browser's script ends its browser.
+    pub fn end(&mut self) -> Result<()> {
+        drop(self.child.stdin.take());
+        self.wait_until_ended().map(|_| ())
+    }
+
     /// Lines that come within `time`; all of them, whether or not somebody waits for more.
     pub fn lines_within(&mut self, time: Duration) -> Vec<String> {
         let until = Instant::now() + time;
