@@ -92,15 +92,14 @@ fn words(source: &Source, count: usize) -> Vec<String> {
 
 #[test]
 fn a_missing_camera_says_what_to_do_and_is_found_later() {
-    // Three tries fail before one works; the trouble is told once.
-    let missing = || vec![Act::Fail(CameraError::NoDevice)];
-    let source = open(vec![missing(), missing(), missing(), vec![Act::Frame(frame(7)), Act::Idle]]);
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|word: &String| !word.starts_with("frame")) {
-        heard.extend(words(&source, 1));
-    }
-    assert!(heard[0].starts_with("missing: No camera was found. Plug it in"), "{heard:?}");
-    assert_eq!(heard[1..], ["recovered", "frame 7 at 1234"]);
+    let driver = Arc::new(Simulated { openings: Mutex::default() });
+    let patience = Patience { stall_ms: 40, pause_ms_min: 1, pause_ms_max: 5, stuck_max: 2 };
+    let source = Source::with_driver(Arc::<Simulated>::clone(&driver), patience, Arc::new(|| 1_234)).unwrap();
+    // Many tries fail before one works; the trouble is told once.
+    let told = words(&source, 1).remove(0);
+    assert!(told.starts_with("missing: No camera was found. Plug it in"), "{told}");
+    driver.openings.lock().unwrap().push_back(vec![Act::Frame(frame(7)), Act::Idle]);
+    assert_eq!(words(&source, 2), ["recovered", "frame 7 at 1234"]);
 }
 
 #[test]
