@@ -1,11 +1,37 @@
-//! What fuzzing has found, each as the case that broke.
+//! The fuzz targets' bodies with seeded input: the same few thousand cases on every run.
 
 use super::corner::Corner;
 use super::finder::{self, Finder};
+use super::fuzz::{Dice, bits, frame, geometry};
 use super::grid;
 use super::luma::LumaView;
 use super::meter::Meter;
 use super::picture::{Picture, Point, Shades};
+
+/// `cases` inputs of up to `length_max` bytes.
+fn each(seed: u64, cases: usize, length_max: usize, body: fn(&[u8])) {
+    let mut dice = Dice(seed);
+    for _ in 0..cases {
+        let length = dice.next() as usize % (length_max + 1);
+        let data: Vec<u8> = (0..length).map(|_| dice.next() as u8).collect();
+        body(&data);
+    }
+}
+
+#[test]
+fn any_bits_are_survived() {
+    each(0x7453_2001, 6_000, 120, bits);
+}
+
+#[test]
+fn any_geometry_is_survived() {
+    each(0x7453_2002, 6_000, 120, geometry);
+}
+
+#[test]
+fn any_frames_are_survived() {
+    each(0x7453_2003, 150, 160, frame);
+}
 
 /// A dark picture, all of it below its thresholds.
 fn on_dark(body: impl FnOnce(&Shades<'_>)) {

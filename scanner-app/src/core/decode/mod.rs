@@ -9,6 +9,9 @@
 mod corner;
 mod explain;
 mod finder;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(test)]
 mod fuzz_tests;
 mod grid;

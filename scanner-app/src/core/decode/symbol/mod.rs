@@ -4,6 +4,8 @@
 //! doubtful codewords can be given up (erased) before sure ones are. Invariant: a text is returned only if every block's
 //! syndromes came out zero, and where codewords were given up, with four of redundancy to spare.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod reed_solomon;
 mod segments;
 #[cfg(test)]
