@@ -144,7 +144,8 @@ fn a_receipt_that_cannot_be_kept_is_asked_for_again() -> Result<()> {
     site.relay.restore();
     // Each failure to keep a receipt begins the talk anew.
     handheld.listen(Duration::from_secs(6));
-    ensure!(handheld.threads()? <= threads + 1, "threads pile up: {} after {threads}", handheld.threads()?);
+    // A talk under way has threads of its own, two or three; one left behind at each failure would soon be more.
+    ensure!(handheld.threads()? <= threads + 3, "threads pile up: {} after {threads}", handheld.threads()?);
     disk.free()?;
     let (rows, _) = handheld.journal()?;
     handheld.wait_for("the receipt", |line| (line["seq"] == rows.len() && line["event"] == "receipt").then_some(()))?;
