@@ -1,6 +1,7 @@
 //! The fuzz targets' bodies with seeded input: the same few thousand cases on every run.
 
 use super::corner::Corner;
+use super::decode;
 use super::finder::{self, Finder};
 use super::fuzz::{Dice, bits, frame, geometry};
 use super::grid;
@@ -70,4 +71,20 @@ fn a_part_that_ends_beyond_all_numbers_is_none() {
     assert!(view.part(usize::MAX, 0, 2, 1).is_none());
     assert!(view.part(0, usize::MAX - 1, 1, 3).is_none());
     assert!(view.part(3, 2, 1, 1).is_some());
+}
+
+#[test]
+fn no_step_is_longer_than_the_time_between_two_looks_at_the_deadline() {
+    // One is shrunk before anything looks at it, the other enlarged when nothing was read.
+    for (width, height) in [(4_096, 1_024), (400, 400)] {
+        let luma: Vec<u8> =
+            (0..width * height).map(|i| if (i / 9 + i / width / 9) % 2 == 0 { 20 } else { 220 }).collect();
+        let view = LumaView::new(width, height, width, &luma).unwrap();
+        let mut asked = 0u64;
+        let decoded = decode(&view, &mut || {
+            asked += 1;
+            false
+        });
+        assert!(asked > decoded.units / 25_000, "{asked} times in {} units", decoded.units);
+    }
 }

@@ -7,6 +7,8 @@ use super::meter::{Meter, Stop};
 
 /// How many pixels' means are made for a unit.
 const MEAN_PIXELS_PER_UNIT: u64 = 3;
+/// How many of a frame's pixels are added up for a unit.
+const SHRUNK_PIXELS_PER_UNIT: usize = 16;
 
 /// Luma without padding; pixel (x, y) covers x..x+1, so its middle is at x + 0.5.
 #[derive(Clone, Default)]
@@ -47,17 +49,22 @@ impl Point {
 impl Picture {
     /// The picture at one `factor`-th of its width and height, each pixel the mean of its block: that takes out noise,
     /// too. Blocks that the edge cuts off are left out.
-    pub(super) fn shrunk(frame: &LumaView<'_>, factor: usize) -> Picture {
+    pub(super) fn shrunk(frame: &LumaView<'_>, factor: usize, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
         let factor = factor.max(1);
         let (width, height) = (frame.width() / factor, frame.height() / factor);
         let mut pixels = Vec::with_capacity(width * height);
+        let units_per_row = (frame.width() * factor / SHRUNK_PIXELS_PER_UNIT) as u64 + 1;
         if factor == 1 {
-            (0..height).for_each(|y| pixels.extend_from_slice(frame.row(y)));
-            return Picture { width, height, pixels };
+            for y in 0..height {
+                meter.spend(units_per_row)?;
+                pixels.extend_from_slice(frame.row(y));
+            }
+            return Ok(Picture { width, height, pixels });
         }
         let area = (factor * factor) as u32;
         let mut sums = vec![0u32; width];
         for y in 0..height {
+            meter.spend(units_per_row)?;
             sums.fill(0);
             for dy in 0..factor {
                 let row = frame.row(y * factor + dy);
@@ -77,7 +84,7 @@ impl Picture {
                 pixels.extend(sums.iter().map(|&sum| (sum / area) as u8));
             }
         }
-        Picture { width, height, pixels }
+        Ok(Picture { width, height, pixels })
     }
 
     /// Luma between the pixels' middles.
@@ -111,16 +118,17 @@ impl Picture {
     }
 
     /// The picture `factor` times as large and with a white margin of `margin` small pixels.
-    pub(super) fn enlarged(&self, factor: usize, margin: usize) -> Picture {
+    pub(super) fn enlarged(&self, factor: usize, margin: usize, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
         let (width, height) = ((self.width + 2 * margin) * factor, (self.height + 2 * margin) * factor);
         let mut pixels = vec![255u8; width * height];
         for y in 0..self.height * factor {
+            meter.spend((self.width * factor) as u64)?;
             for x in 0..self.width * factor {
                 let from = Point::new((x as f32 + 0.5) / factor as f32, (y as f32 + 0.5) / factor as f32);
                 pixels[(y + margin * factor) * width + x + margin * factor] = (self.at(from) + 0.5) as u8;
             }
         }
-        Picture { width, height, pixels }
+        Ok(Picture { width, height, pixels })
     }
 
     /// Black for white.

@@ -20,8 +20,7 @@ impl Search<'_, '_> {
         if !sides.contains(&full.width) || !sides.contains(&full.height) {
             return Ok(());
         }
-        self.meter.spend((full.pixels.len() * FACTOR * FACTOR) as u64)?;
-        let large = Rc::new(full.enlarged(FACTOR, MARGIN_PX));
+        let large = Rc::new(full.enlarged(FACTOR, MARGIN_PX, &mut self.meter)?);
         let margin = -((MARGIN_PX * self.base) as f32);
         let place = Place { left: margin, top: margin, scale: self.base as f32 / FACTOR as f32 };
         self.look(Pass::Enlarged, &large, place, USUAL)

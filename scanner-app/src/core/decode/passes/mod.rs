@@ -226,8 +226,7 @@ impl<'s, 'e> Search<'s, 'e> {
     }
 
     fn shrunk(&mut self, factor: usize) -> Result<Rc<Picture>, Stop> {
-        self.meter.spend((self.frame.width() * self.frame.height()) as u64 / 16)?;
-        Ok(Rc::new(Picture::shrunk(&self.frame, self.base * factor)))
+        Ok(Rc::new(Picture::shrunk(&self.frame, self.base * factor, &mut self.meter)?))
     }
 
     /// Looks at one picture by one method and adds what it reads.

@@ -26,8 +26,7 @@ impl Search<'_, '_> {
                 return Ok(false);
             };
             let factor = (track.scale.round() as usize).max(1);
-            self.meter.spend((part.width() * part.height()) as u64 / 16)?;
-            let picture = Picture::shrunk(&part, factor);
+            let picture = Picture::shrunk(&part, factor, &mut self.meter)?;
             let picture = Rc::new(if track.method.inverted { picture.inverted() } else { picture });
             let place = Place { left: left as f32, top: top as f32, scale: factor as f32 };
             let known = self.codes.len();
