@@ -228,7 +228,12 @@ fn grids(input: &mut Input<'_>) {
 
 /// Runs `body` with few units, and holds the meter to them.
 fn metered(input: &mut Input<'_>, body: impl FnOnce(&mut Input<'_>, &mut Meter<'_>) -> Result<(), Stop>) {
-    let units_max = if input.one_in(4) { input.below(20_000) as u64 } else { 60_000 };
+    // Few are enough to find and to read; now and then there are enough for every remedy.
+    let units_max = match input.byte() {
+        0..64 => input.below(20_000) as u64,
+        64..240 => 60_000,
+        _ => 250_000,
+    };
     let mut never = || false;
     let mut meter = Meter::new(units_max, &mut never);
     let stopped = body(input, &mut meter).err();

@@ -51,10 +51,10 @@ fn any_modules(input: &mut Input<'_>) {
 
 /// A real code with less damage than it can bear must read; with more, it must only be survived.
 fn damaged_modules(input: &mut Input<'_>) {
-    let number = any_version(input).number();
+    let version = any_version(input);
+    let number = version.number();
     let real = &REAL[(number - 1) * 4 + input.below(4)];
     let side = real.code.size() as usize;
-    let version = Version::of_side(side).expect("a symbol's side");
     let mirrored = input.one_in(2);
     let dark = |x, y| if mirrored { real.code.get_module(y, x) } else { real.code.get_module(x, y) };
     let places = (0..side as i32).flat_map(|y| (0..side as i32).map(move |x| (x, y)));
