@@ -1,13 +1,13 @@
 //! The fuzz targets' bodies with seeded input: the same few thousand cases on every run.
 
 use super::corner::Corner;
-use super::decode;
 use super::finder::{self, Finder};
 use super::fuzz::{Dice, bits, frame, geometry};
 use super::grid;
 use super::luma::LumaView;
 use super::meter::Meter;
 use super::picture::{Picture, Point, Shades};
+use super::{Decoder, Limits, decode};
 
 /// `cases` inputs of up to `length_max` bytes.
 fn each(seed: u64, cases: usize, length_max: usize, body: fn(&[u8])) {
@@ -86,5 +86,16 @@ fn no_step_is_longer_than_the_time_between_two_looks_at_the_deadline() {
             false
         });
         assert!(asked > decoded.units / 25_000, "{asked} times in {} units", decoded.units);
+    }
+}
+
+#[test]
+fn a_picture_of_which_nothing_is_left_is_not_looked_at() {
+    // A single column has no half, whatever side is said to be worth a pass.
+    let limits = Limits { side_px_min: 0, ..Limits::default() };
+    for (width, height) in [(1, 100), (100, 1), (1, 1), (2, 3), (3, 2)] {
+        let luma = vec![0; width * height];
+        let view = LumaView::new(width, height, width, &luma).unwrap();
+        assert_eq!(Decoder::new(limits).decode(&view, &mut || false).codes, []);
     }
 }

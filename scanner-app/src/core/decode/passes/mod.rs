@@ -231,7 +231,7 @@ impl<'s, 'e> Search<'s, 'e> {
 
     /// Looks at one picture by one method and adds what it reads.
     fn look(&mut self, pass: Pass, picture: &Rc<Picture>, place: Place, method: Method) -> Result<(), Stop> {
-        if picture.width.min(picture.height) < self.limits.side_px_min {
+        if picture.width.min(picture.height) < self.limits.side_px_min.max(1) {
             return Ok(());
         }
         let threshold = picture.local_means(method.radius, method.bias, &mut self.meter)?;
