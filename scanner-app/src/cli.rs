@@ -57,7 +57,7 @@ struct Cli {
     #[arg(long, env = "TURNSTONE_SCANNER_SCREENSHOTS", value_name = "DIR")]
     screenshots: Option<PathBuf>,
 
-    /// When the camera's lamp burns, if it has one: auto (while pictures are dark), on, off
+    /// When the camera's lamp burns, if it has one
     #[arg(long, env = "TURNSTONE_SCANNER_TORCH", value_name = "WHEN", default_value = "auto")]
     torch: Torch,
 
@@ -135,7 +135,7 @@ enum Command {
         #[arg(long, value_name = "FILE", requires = "out", conflicts_with_all = ["files", "deadline_ms"])]
         explain: Option<PathBuf>,
         /// Where the pictures of --explain go; the folder is made
-        #[arg(long, value_name = "DIR", requires = "explain")]
+        #[arg(long, value_name = "DIR", requires = "explain", conflicts_with = "files")]
         out: Option<PathBuf>,
         /// Give a picture no more than N milliseconds, as a gate with a camera does (100 there); without it a picture is
         /// searched to the end, within the decoder's budget of work

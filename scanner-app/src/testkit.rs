@@ -207,7 +207,7 @@ pub fn picture(text: Option<&str>, taken_ms: i64) -> RawFrame {
     let (width, height) = (320, 240);
     let mut data = vec![200; width * height];
     if let Some(text) = text {
-        let code = QrCode::encode_text(text, QrCodeEcc::Medium).unwrap();
+        let code = QrCode::encode_text(text, QrCodeEcc::Medium).expect("tests show texts that fit a symbol");
         for (at, value) in data.iter_mut().enumerate() {
             let (x, y) = ((at % width) as i32 - 40, (at / width) as i32 - 25);
             *value = if code.get_module(x.div_euclid(5), y.div_euclid(5)) { 20 } else { 230 };

@@ -214,3 +214,15 @@ fn a_decoding_is_explained_in_pictures() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--out"), "{output:?}");
     assert!(!output.status.success());
 }
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (output, lines) = decode(&[], &[pipe]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(lines[0]["error"].as_str().unwrap().contains("name a picture"), "{}", lines[0]);
+    let (output, _) = decode(&["--out", "nowhere"], &[folder.path().join("a.png")]);
+    assert_eq!(output.status.code(), Some(2), "--out is for --explain alone");
+}

@@ -293,13 +293,14 @@ impl Gate {
         if let Some(preview) = &mut self.front.preview {
             preview(&luma.view(), &decoded.codes);
         }
+        let likely = decoded.likely;
         let texts = nearest_first(decoded.codes, luma.view().width(), luma.view().height());
         let unread = texts.is_empty();
         self.give(Input::Seen(texts));
         self.played.read += u64::from(!unread);
         // Before it has a place a handheld sees the supervisor's page, which is nobody's business.
         if let Some(recorder) = self.recorder.as_ref().filter(|_| unread && self.standing.is_some()) {
-            recorder.offer(frame);
+            recorder.offer(frame, likely);
         }
     }
 
@@ -309,7 +310,7 @@ impl Gate {
     }
 
     /// Gives the engine an input and does what it says, until it has nothing more to say. What one effect leads to is done
-    /// before the next effect: of two codes of one ticket in one frame, the second finds the first recorded and held off.
+    /// before the next effect, so that the engine is never brought anything else between a question and its answer.
     fn give(&mut self, input: Input) {
         let mut work = std::collections::VecDeque::from([Work::Input(input)]);
         while let Some(next) = work.pop_front() {

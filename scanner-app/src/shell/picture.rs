@@ -31,6 +31,8 @@ const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFor
 pub enum PictureError {
     #[error("The file cannot be read ({0})")]
     Io(#[from] io::Error),
+    #[error("This is a pipe or a device and no file: name a picture")]
+    NoFile,
     #[error("The file is empty")]
     Empty,
     #[error("The file is larger than {} MiB, the most that is read: shrink the picture", FILE_BYTES_MAX >> 20)]
@@ -65,6 +67,11 @@ impl Picture {
 
 /// Reads a picture file.
 pub fn read(path: &Path) -> Result<Picture, PictureError> {
+    let kind = std::fs::metadata(path)?.file_type();
+    // Opening a pipe would wait for whoever writes into it. Of a directory, reading says what it is.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(PictureError::NoFile);
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {

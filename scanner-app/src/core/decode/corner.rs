@@ -10,7 +10,7 @@ use super::picture::Shades;
 /// Finders looked at together; the triples of more would take too long.
 const FINDERS_MAX: usize = 24;
 /// What measuring a finder towards another costs, in units.
-const UNITS_PER_PAIR: u64 = 50;
+const UNITS_PER_PAIR: u64 = 100;
 
 /// Three finders of one symbol, as indices: the corner, and the ends of the legs to its right and below.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,7 @@ fn judge(finders: &[Finder], corner: usize, right: usize, below: usize, (a, b): 
     }
     let (c, r, d) = (finders[corner].centre, finders[right].centre, finders[below].centre);
     let (to_right, to_below) = (c.towards(r), c.towards(d));
-    let turn = to_right.x * to_below.y - to_right.y * to_below.x;
+    let turn = c.turn(r, d);
     let cosine = to_right.x * to_below.x + to_right.y * to_below.y;
     // Legs that nearly lie on one line belong to no symbol that can be read.
     if turn.abs() < 0.25 {

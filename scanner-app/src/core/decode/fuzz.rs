@@ -132,8 +132,9 @@ fn mappings(input: &mut Input<'_>) {
 fn candidates(input: &mut Input<'_>) {
     let mut canvas = Canvas::sized(input, 90, 90);
     canvas.paint(input);
-    let picture = if input.one_in(4) { canvas.picture.inverted() } else { canvas.picture };
+    let inverted = input.one_in(4);
     metered(input, |input, meter| {
+        let picture = if inverted { canvas.picture.inverted(meter)? } else { canvas.picture };
         let (radius, bias) = (input.below(150), input.below(600) as i32 - 300);
         let threshold = picture.local_means(radius, bias, meter)?;
         assert_eq!(threshold.pixels.len(), picture.pixels.len());

@@ -14,7 +14,10 @@ const RAYS: usize = 16;
 const UNITS_PER_FIT: u64 = 1_600;
 /// How much the fit is held back from perspective: enough against noise, too little to matter otherwise.
 const STIFFNESS: f64 = 1e-3;
-
+/// The first version whose symbols say which they are.
+const FIRST_WITH_CODE: usize = 7;
+/// The least agreement with a version's code, from -1 to 1, that is believed.
+const VERSION_AGREEMENT_MIN: f32 = 0.7;
 /// What a module of difference between a size and the measured one takes from its timing patterns' agreement.
 const SIZE_DOUBT: f32 = 0.015;
 
@@ -119,7 +122,7 @@ pub(super) fn lay(
     }
     // The version's places, the timing patterns' edges in four steps a module, and their colours once more.
     meter.spend(UNITS_PER_FIT + 10 * grid.version.side() as u64)?;
-    if grid.version.number() >= 7 {
+    if grid.version.number() >= FIRST_WITH_CODE {
         grid = with_version_read(shades, finders, corner, grid, &mut fit);
     }
     add_timing(shades, &grid, &mut fit);
@@ -320,7 +323,7 @@ fn find_alignment(
 /// Reads the version that symbols from 7 on carry, and lays the grid anew if it says another one.
 fn with_version_read(shades: &Shades<'_>, finders: &[Finder], corner: &Corner, grid: Grid, fit: &mut Fit) -> Grid {
     let side = grid.version.side();
-    let mut likely: Option<(f32, usize)> = None;
+    let mut likely: Option<(f32, Version)> = None;
     for mirrored in [false, true] {
         let values: [f32; 18] = std::array::from_fn(|bit| {
             let (far, near) = (side - 11 + bit % 3, bit / 3);
@@ -328,31 +331,25 @@ fn with_version_read(shades: &Shades<'_>, finders: &[Finder], corner: &Corner, g
             place(far, near) + place(near, far)
         });
         let size: f32 = values.iter().map(|v| v.abs()).sum::<f32>().max(1e-6);
-        for number in 7..=40usize {
-            let mut rest = number as u32;
-            for _ in 0..12 {
-                rest = (rest << 1) ^ ((rest >> 11) * 0x1F25);
-            }
-            let code = ((number as u32) << 12) | rest;
+        for version in (FIRST_WITH_CODE..).map_while(Version::new) {
+            let code = version.code();
             let agreement: f32 =
                 (0..18).map(|bit| if code >> bit & 1 == 1 { values[bit] } else { -values[bit] }).sum::<f32>() / size;
             if likely.is_none_or(|(known, _)| agreement > known) {
-                likely = Some((agreement, number));
+                likely = Some((agreement, version));
             }
         }
     }
-    match likely {
-        Some((agreement, number)) if agreement > 0.7 && number != grid.version.number() => {
-            let Some(version) = Version::new(number) else { return grid };
-            let Some((to_pixels, other)) = fit_finders(shades, &anchors(version, finders, corner)) else { return grid };
-            let mut moved = Grid { version, to_pixels, ..grid.clone() };
-            moved.timing = timing_agreement(shades, &moved);
-            if moved.timing < grid.timing {
-                return grid;
-            }
-            *fit = other;
-            moved
-        }
-        _ => grid,
+    let Some((agreement, version)) = likely else { return grid };
+    if agreement <= VERSION_AGREEMENT_MIN || version == grid.version {
+        return grid;
     }
+    let Some((to_pixels, other)) = fit_finders(shades, &anchors(version, finders, corner)) else { return grid };
+    let mut moved = Grid { version, to_pixels, ..grid.clone() };
+    moved.timing = timing_agreement(shades, &moved);
+    if moved.timing < grid.timing {
+        return grid;
+    }
+    *fit = other;
+    moved
 }

@@ -88,7 +88,7 @@ mod tests {
         for x in 2..9 {
             fit.add(&[f64::from(x), 1.0], f64::from(x) * 3.0 + 2.0, 0.5);
         }
-        let [slope, start] = fit.solve().unwrap();
+        let [slope, start] = fit.solve().expect("eight points determine a line");
         assert!((slope - 3.0).abs() < 1e-9 && (start - 2.0).abs() < 1e-9);
     }
 }

@@ -44,8 +44,6 @@ pub struct Code {
     pub text: Vec<u8>,
     /// Its corners in pixels of the frame: top left, top right, bottom right, bottom left as the symbol is turned.
     pub corners: [(f32, f32); 4],
-    /// What it took to read it.
-    pub remedy: &'static str,
 }
 
 impl Code {
@@ -73,6 +71,8 @@ pub struct Decoded {
     pub codes: Vec<Code>,
     /// The pass that read the last of them; `None` if nothing was read.
     pub pass: Option<Pass>,
+    /// Whether something in the frame looks like a code, read or not.
+    pub likely: bool,
     /// Why the search ended early, if it did. Not an error: the next frame is on its way.
     pub stopped: Option<Stop>,
     /// Units of work spent; some hundred thousand take a millisecond on a desktop.
@@ -151,10 +151,11 @@ impl Decoder {
             search = search.completely();
         }
         let stopped = search.run(&tracks, &mut self.first_pass).err();
+        let likely = search.is_likely();
         let (codes, pass, units) = (search.codes, search.pass, search.meter.spent());
         self.tracks = search.tracks;
         self.tracked_frames = if pass == Some(Pass::Tracked) { self.tracked_frames + 1 } else { 0 };
-        Decoded { codes, pass, stopped, units }
+        Decoded { codes, pass, likely, stopped, units }
     }
 }
 

@@ -7,8 +7,14 @@ use super::meter::{Meter, Stop};
 
 /// How many pixels' means are made for a unit.
 const MEAN_PIXELS_PER_UNIT: u64 = 3;
-/// How many of a frame's pixels are added up for a unit.
-const SHRUNK_PIXELS_PER_UNIT: usize = 16;
+/// How many pixels are added up, or turned over, for a unit.
+const COPIED_PIXELS_PER_UNIT: usize = 16;
+
+#[cfg(test)]
+thread_local! {
+    /// Looks between pixels on this thread: what a meter is to be paid for, counted apart from any meter.
+    pub(super) static LOOKS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 /// Luma without padding; pixel (x, y) covers x..x+1, so its middle is at x + 0.5.
 #[derive(Clone, Default)]
@@ -34,6 +40,12 @@ impl Point {
         ((self.x - other.x).powi(2) + (self.y - other.y).powi(2)).sqrt()
     }
 
+    /// Which way one turns at this corner from the first place to the second: above 0 clockwise, its size the sine.
+    pub(super) fn turn(self, first: Point, second: Point) -> f32 {
+        let (a, b) = (self.towards(first), self.towards(second));
+        a.x * b.y - a.y * b.x
+    }
+
     /// The place `by` steps of `direction` away.
     pub(super) fn along(self, direction: Point, by: f32) -> Point {
         Point::new(self.x + direction.x * by, self.y + direction.y * by)
@@ -53,7 +65,7 @@ impl Picture {
         let factor = factor.max(1);
         let (width, height) = (frame.width() / factor, frame.height() / factor);
         let mut pixels = Vec::with_capacity(width * height);
-        let units_per_row = (frame.width() * factor / SHRUNK_PIXELS_PER_UNIT) as u64 + 1;
+        let units_per_row = (frame.width() * factor / COPIED_PIXELS_PER_UNIT) as u64 + 1;
         if factor == 1 {
             for y in 0..height {
                 meter.spend(units_per_row)?;
@@ -68,6 +80,7 @@ impl Picture {
             sums.fill(0);
             for dy in 0..factor {
                 let row = frame.row(y * factor + dy);
+                // Written out for the usual factor, which is several times faster.
                 if factor == 2 {
                     for (sum, block) in sums.iter_mut().zip(row.chunks_exact(2)) {
                         *sum += u32::from(block[0]) + u32::from(block[1]);
@@ -78,11 +91,7 @@ impl Picture {
                     }
                 }
             }
-            if factor == 2 {
-                pixels.extend(sums.iter().map(|&sum| ((sum + 2) / 4) as u8));
-            } else {
-                pixels.extend(sums.iter().map(|&sum| (sum / area) as u8));
-            }
+            pixels.extend(sums.iter().map(|&sum| ((sum + area / 2) / area) as u8));
         }
         Ok(Picture { width, height, pixels })
     }
@@ -90,6 +99,8 @@ impl Picture {
     /// Luma between the pixels' middles.
     #[inline]
     pub(super) fn at(&self, p: Point) -> f32 {
+        #[cfg(test)]
+        LOOKS.with(|looks| looks.set(looks.get() + 1));
         let x = (p.x - 0.5).min(self.width as f32 - 1.001).max(0.0);
         let y = (p.y - 0.5).min(self.height as f32 - 1.001).max(0.0);
         let (left, top) = (x as usize, y as usize);
@@ -132,8 +143,9 @@ impl Picture {
     }
 
     /// Black for white.
-    pub(super) fn inverted(&self) -> Picture {
-        Picture { pixels: self.pixels.iter().map(|&v| 255 - v).collect(), ..*self }
+    pub(super) fn inverted(&self, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
+        meter.spend((self.pixels.len() / COPIED_PIXELS_PER_UNIT) as u64)?;
+        Ok(Picture { pixels: self.pixels.iter().map(|&v| 255 - v).collect(), ..*self })
     }
 
     /// The mean of the square of `2 * radius + 1` pixels about each pixel, less `bias`; the edge is repeated outwards.

@@ -4,12 +4,19 @@ use super::grid::Grid;
 use super::picture::{Picture, Point};
 use super::symbol::Modules;
 
+/// Larger modules than this, in pixels, are looked at in five places: one pixel of noise must not decide.
+const ONE_LOOK_PX_MAX: f32 = 4.0;
+
+/// What looking into all modules once costs, in units.
+pub(super) fn units(grid: &Grid) -> u64 {
+    (grid.version.side() as u64).pow(2) * if grid.module_px() > ONE_LOOK_PX_MAX { 7 } else { 2 }
+}
+
 /// Luma of every module, row by row, looked at `shift` modules from its middle.
 pub(super) fn luma(picture: &Picture, grid: &Grid, shift: Point) -> Vec<f32> {
     let side = grid.version.side();
     let mut out = Vec::with_capacity(side * side);
-    // Large modules are looked at in five places: one pixel of noise must not decide.
-    let spread = if grid.module_px() > 4.0 { 0.22 } else { 0.0 };
+    let spread = if grid.module_px() > ONE_LOOK_PX_MAX { 0.22 } else { 0.0 };
     for y in 0..side {
         for x in 0..side {
             let at = Point::new(x as f32 + 0.5 + shift.x, y as f32 + 0.5 + shift.y);
@@ -28,8 +35,7 @@ pub(super) fn luma(picture: &Picture, grid: &Grid, shift: Point) -> Vec<f32> {
 /// Modules to each side by whose mean a module is judged.
 const JUDGE_RADIUS: usize = 4;
 
-/// Judges each module by the mean of those about it: the masks of QR symbols see to it
-/// that half of them are dark. What lies in a shadow or a glare is judged by its own like.
+/// Judges each module by the mean of those about it: the masks of QR symbols see to it that half of them are dark. What lies in a shadow or a glare is judged by its own like.
 pub(super) fn judge(grid: &Grid, luma: &[f32]) -> Modules {
     let side = grid.version.side();
     let means = box_means(luma, side, JUDGE_RADIUS);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment, Version};
 
 use super::luma::{LumaError, LumaView, SIDE_PX_MAX, to_luma};
+use super::picture::LOOKS;
 use super::raw::{PixelFormat, RawFrame};
 use super::*;
 
@@ -275,6 +276,17 @@ fn finders(random: &mut Random, count: usize) -> Painted {
     painted
 }
 
+/// Decodes within `limits`, and holds the decoder to them by what it really does: looks between pixels, which are most of
+/// its work, are counted apart from its own account.
+fn bounded(decoder: &mut Decoder, limits: Limits, view: &LumaView<'_>) -> Decoded {
+    let before = LOOKS.get();
+    let decoded = decoder.decode(view, &mut never());
+    assert!(decoded.units <= limits.units_max);
+    let looks = LOOKS.get() - before;
+    assert!(looks <= decoded.units, "{looks} looks for {} units", decoded.units);
+    decoded
+}
+
 #[test]
 fn hostile_frames_stay_within_the_budget() {
     let mut random = Random(11);
@@ -282,11 +294,33 @@ fn hostile_frames_stay_within_the_budget() {
     let mut decoder = Decoder::new(limits);
     let mut stops = Vec::new();
     for count in [10, 20, 40, 80, 160, 400, 1_500] {
-        let decoded = decoder.decode(&finders(&mut random, count).view(), &mut never());
-        assert!(decoded.units <= limits.units_max);
+        let decoded = bounded(&mut decoder, limits, &finders(&mut random, count).view());
         stops.push(decoded.stopped);
     }
     assert!(stops.contains(&Some(Stop::Budget)), "no frame was hostile enough: {stops:?}");
+}
+
+/// A symbol whose patterns are whole and whose data are dice: every pass and remedy is tried on it, in vain.
+#[test]
+fn a_symbol_that_says_nothing_is_paid_for_to_the_end() {
+    let mut random = Random(12);
+    for module_px in [3, 4, 5] {
+        let mut painted = Painted::blank(320, 240).hold(SHORT, module_px, (40, 30));
+        for (row, column) in (9..37).flat_map(|row| (9..37).map(move |column| (row, column))) {
+            if (28..33).contains(&row) && (28..33).contains(&column) {
+                continue;
+            }
+            let value = if random.below(2) == 0 { 30 } else { 220 };
+            for y in 0..module_px {
+                let from = (30 + row * module_px + y) * 320 + 40 + column * module_px;
+                painted.luma[from..from + module_px].fill(value);
+            }
+        }
+        let limits = Limits::default();
+        let decoded = bounded(&mut Decoder::new(limits), limits, &painted.view());
+        assert_eq!((decoded.codes.len(), decoded.stopped), (0, None));
+        assert!(decoded.units > 1_000_000, "not every remedy was tried: {} units", decoded.units);
+    }
 }
 
 #[test]
@@ -314,8 +348,7 @@ fn fuzz_whole_frames() {
             luma[at] ^= 0xFF;
         }
         let view = LumaView::new(width, height, width, &luma).unwrap();
-        let decoded = Decoder::new(limits).decode(&view, &mut never());
-        assert!(decoded.units <= limits.units_max);
+        bounded(&mut Decoder::new(limits), limits, &view);
     }
 }
 
@@ -418,4 +451,30 @@ fn what_was_read_before_the_deadline_is_kept() {
         .collect();
     assert!(counts.contains(&1), "one of the two: {counts:?}");
     assert!(counts.is_sorted(), "what more time takes away: {counts:?}");
+}
+
+#[test]
+fn an_unread_frame_says_whether_something_in_it_looks_like_a_code() {
+    let likely = |painted: &Painted| {
+        let decoded = decode(&painted.view(), &mut never());
+        assert!(decoded.codes.is_empty());
+        decoded.likely
+    };
+    // Its data are gone, and one finder is enough.
+    let mut spoilt = Painted::short();
+    for y in 30..215 {
+        let from = if y < 72 { 82 } else { 40 };
+        spoilt.luma[y * 320 + from..y * 320 + 225].fill(200);
+    }
+    assert!(likely(&spoilt));
+    let mut random = Random(3);
+    let scene = |luma: &mut dyn FnMut(usize) -> u8| Painted {
+        width: 320,
+        height: 240,
+        luma: (0..320 * 240).map(luma).collect(),
+    };
+    assert!(!likely(&scene(&mut |_| 128)), "a wall");
+    assert!(!likely(&scene(&mut |at| (at % 320 / 2) as u8)), "light that falls off");
+    assert!(!likely(&scene(&mut |at| if at % 320 / 8 % 2 == 0 { 20 } else { 220 })), "stripes");
+    assert!(!likely(&scene(&mut |_| 100 + (random.next() % 16) as u8)), "noise");
 }

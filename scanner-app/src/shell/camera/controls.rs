@@ -7,7 +7,6 @@
 //! while pictures are dark. No clock: times are counted in pictures.
 
 use std::io;
-use std::str::FromStr;
 
 use super::{PixelFormat, RawFrame};
 
@@ -36,31 +35,13 @@ const LED_NONE: i64 = 0;
 const LED_TORCH: i64 = 2;
 
 /// When the camera's lamp burns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Torch {
     /// While pictures are dark.
     #[default]
     Auto,
     On,
     Off,
-}
-
-/// Why a word says nothing about the torch.
-#[derive(Debug, thiserror::Error)]
-#[error("\"{0}\" is none of auto, on, off")]
-pub struct TorchError(String);
-
-impl FromStr for Torch {
-    type Err = TorchError;
-
-    fn from_str(text: &str) -> Result<Self, TorchError> {
-        match text {
-            "auto" => Ok(Torch::Auto),
-            "on" => Ok(Torch::On),
-            "off" => Ok(Torch::Off),
-            _ => Err(TorchError(text.to_owned())),
-        }
-    }
 }
 
 /// Sets exposure and focus, each as far as the camera can.

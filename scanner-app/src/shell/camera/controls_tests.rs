@@ -147,7 +147,12 @@ fn a_camera_without_a_torch_is_asked_once() {
 
 #[test]
 fn words_for_the_torch() {
-    assert_eq!("on".parse::<Torch>().ok(), Some(Torch::On));
-    let error = "bright".parse::<Torch>().unwrap_err().to_string();
+    use clap::ValueEnum as _;
+    assert_eq!(Torch::from_str("on", false), Ok(Torch::On));
+    let error = clap::Command::new("lane")
+        .arg(clap::arg!(--torch <WHEN>).value_parser(clap::value_parser!(Torch)))
+        .try_get_matches_from(["lane", "--torch", "bright"])
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("auto, on, off"), "{error}");
 }

@@ -156,10 +156,14 @@ pub(super) enum AtEnd {
 
 /// When the first frame that will be played was taken, unix milliseconds; `None` if there is none that can be read.
 pub fn first_taken_ms(folder: &Path) -> Option<i64> {
-    match look(folder, None) {
-        Ok(Found::Frame(first)) => read(&folder.join(first.name)).ok().map(|frame| frame.taken_ms),
-        _ => None,
+    let mut last = None;
+    while let Ok(Found::Frame(next)) = look(folder, last.as_ref()) {
+        if let Ok(frame) = read(&folder.join(&next.name)) {
+            return Some(frame.taken_ms);
+        }
+        last = Some(next);
     }
+    None
 }
 
 /// Plays a folder until its end or until the mailbox is closed.

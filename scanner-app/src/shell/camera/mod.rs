@@ -33,7 +33,7 @@ use std::time::Duration;
 use self::frames::AtEnd;
 use self::mailbox::Mailbox;
 
-pub use self::controls::{Controls, Torch, TorchError};
+pub use self::controls::{Controls, Torch};
 pub use self::guard::Patience;
 pub use self::watch::{CameraDriver, CameraError, CameraStream, ClockMs};
 pub use crate::core::decode::raw::{PixelFormat, RawFrame};

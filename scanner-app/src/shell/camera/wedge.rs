@@ -233,7 +233,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("typed");
         std::fs::write(&path, b"T1SA\r\n\xF0junk\nT1SB").unwrap();
-        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0)).unwrap();
+        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0))
+            .expect("an imager is opened on its own thread, so only a thread can fail here");
         let events: Vec<_> = (0..4).filter_map(|_| source.next(Duration::from_secs(20))).collect();
         let expected = [
             SourceEvent::Text(b"T1SA".to_vec()),
@@ -247,7 +248,8 @@ mod tests {
     #[test]
     fn a_missing_imager_says_what_to_do() {
         let path = Path::new("/nonexistent/ttyACM0").to_owned();
-        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0)).unwrap();
+        let source = Source::open(&SourceSpec::Wedge(Some(path)), Torch::Auto, std::sync::Arc::new(|| 0))
+            .expect("an imager is opened on its own thread, so only a thread can fail here");
         match source.next(Duration::from_secs(20)) {
             Some(SourceEvent::Missing(message)) => {
                 assert!(message.contains("/nonexistent/ttyACM0") && message.contains("Plug it in"), "{message}");

@@ -8,9 +8,9 @@
 //!   outlives its retention (`ring`).
 //! - It records only while asked to, and says so on the screen and in the event lines for as long as it does.
 
+mod pace;
 mod request;
 mod ring;
-mod worth;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,12 +19,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
+use self::pace::Pace;
 pub use self::request::Request;
 use self::ring::Ring;
 pub use self::ring::{BYTES_MAX, Bounds, FOLDER, Kept, RingError};
-use self::worth::Pace;
 use super::camera::{ClockMs, RawFrame};
-use crate::core::decode::luma::to_luma;
 
 /// The most frames that can be asked for.
 pub const FRAMES_MAX: u32 = 10_000;
@@ -105,9 +104,16 @@ impl Shelf for Folder {
     }
 }
 
+/// A frame in which no code was read.
+struct Unread {
+    frame: RawFrame,
+    /// Something in it looks like a code.
+    likely: bool,
+}
+
 /// The running recorder, as the gate sees it. Dropping it ends its thread, after the frames that wait.
 pub struct Recorder {
-    frames: Option<Sender<RawFrame>>,
+    frames: Option<Sender<Unread>>,
     on: Arc<AtomicBool>,
     behind_told: AtomicBool,
     done: Receiver<()>,
@@ -147,7 +153,7 @@ impl Recorder {
             tell,
             on: Arc::clone(&on),
             seen: None,
-            frames_max: options.frames.unwrap_or(0),
+            frames_max: options.frames.unwrap_or(0).min(FRAMES_MAX),
             pace: Pace::default(),
             troubled: false,
             look_failed: false,
@@ -161,13 +167,13 @@ impl Recorder {
         Ok(Recorder { frames: Some(frames), on, behind_told: AtomicBool::new(false), done })
     }
 
-    /// Takes a frame in which no code was read. Never waits.
-    pub fn offer(&self, frame: RawFrame) {
+    /// Takes a frame in which no code was read, and whether something in it looks like one. Never waits.
+    pub fn offer(&self, frame: RawFrame, likely: bool) {
         if !self.on.load(Ordering::Relaxed) {
             return;
         }
         let Some(frames) = &self.frames else { return };
-        if let Err(TrySendError::Full(_)) = frames.try_send(frame)
+        if let Err(TrySendError::Full(_)) = frames.try_send(Unread { frame, likely })
             && !self.behind_told.swap(true, Ordering::Relaxed)
         {
             tracing::warn!("the disk is slower than the camera; frames are left out of the recording");
@@ -204,19 +210,18 @@ impl Work {
         if self.options.frames.is_none() {
             self.frames_max = self.seen.map_or(0, |request| request.frames);
         }
-        self.frames_max = self.frames_max.min(FRAMES_MAX);
         self.sweep();
         if self.frames_max > 0 {
             self.switch(self.frames_max);
         }
     }
 
-    fn run(&mut self, inbox: &Receiver<RawFrame>) {
+    fn run(&mut self, inbox: &Receiver<Unread>) {
         let mut look_at = Instant::now() + LOOK_EVERY;
         let mut looks = 0;
         loop {
             match inbox.recv_timeout(look_at.saturating_duration_since(Instant::now())) {
-                Ok(frame) => self.take(&frame),
+                Ok(unread) => self.take(&unread),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -235,7 +240,7 @@ impl Work {
         let asked = self.asked();
         if asked != self.seen {
             self.seen = asked;
-            self.switch(asked.map_or(0, |request| request.frames.min(FRAMES_MAX)));
+            self.switch(asked.map_or(0, |request| request.frames));
             self.sweep();
         }
     }
@@ -244,7 +249,7 @@ impl Work {
         match self.shelf.asked() {
             Ok(asked) => {
                 self.look_failed = false;
-                asked
+                asked.map(Request::bounded)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.look_failed, true) {
@@ -264,15 +269,10 @@ impl Work {
         }
     }
 
-    fn take(&mut self, frame: &RawFrame) {
-        if self.frames_max == 0 {
+    fn take(&mut self, Unread { frame, likely }: &Unread) {
+        if self.frames_max == 0 || !self.pace.is_due(frame.taken_ms, *likely) {
             return;
         }
-        let Ok(luma) = to_luma(frame) else { return };
-        if !self.pace.is_due(frame.taken_ms, worth::looks_like_a_code(&luma.view())) {
-            return;
-        }
-        drop(luma);
         match self.shelf.put(frame, &self.options.bounds(self.frames_max), (self.clock)()) {
             Ok(()) => self.mended(),
             Err(error) => self.trouble(&error),
@@ -337,7 +337,7 @@ pub fn ask(
     if ask != Ask::Status {
         ring.sweep(&options.bounds(FRAMES_MAX), now_ms)?;
     }
-    Ok((request::read(data).map_err(failed)?, ring.kept()))
+    Ok((request::read(data).map_err(failed)?.map(Request::bounded), ring.kept()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::FRAMES_MAX;
 use super::ring::{FOLDER, make_folder};
 
 /// The file's name in the folder of recordings.
@@ -25,14 +26,21 @@ pub struct Request {
     pub asked_at_ms: i64,
 }
 
+impl Request {
+    /// As it can be done: the file is anybody's who may write into the folder.
+    pub(super) fn bounded(self) -> Request {
+        Request { frames: self.frames.min(FRAMES_MAX), ..self }
+    }
+}
+
 /// Reads the request; `None` where nobody has asked. What cannot be read counts as not asked.
 pub fn read(data: &Path) -> io::Result<Option<Request>> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     match fs::File::open(data.join(FOLDER).join(FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?.take(BYTES_MAX).read_to_string(&mut text)?,
+        file => file?.take(BYTES_MAX).read_to_end(&mut text)?,
     };
-    Ok(serde_json::from_str(&text).ok())
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 /// Leaves a request, in place of the one before.

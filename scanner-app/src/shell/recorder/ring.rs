@@ -79,7 +79,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Removes halves of frames that a killed process has left. Only for whoever is the one to write.
+    /// Removes halves of frames that a killed process has left. One that is being written now goes as well.
     pub fn remove_halves(&self) -> Result<(), RingError> {
         halves(&self.folder).map_err(|error| self.trouble(error))
     }
@@ -171,9 +171,10 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
     let mut kept = Vec::new();
     for name in names(folder, SUFFIX)? {
         let path = folder.join(&name);
-        match dated(&path) {
-            Some((taken_ms, bytes)) => kept.push(Entry { taken_ms, name, bytes }),
-            None => remove(&path)?,
+        match dated(&path)? {
+            Dated::At { taken_ms, bytes } => kept.push(Entry { taken_ms, name, bytes }),
+            Dated::Undated => remove(&path)?,
+            Dated::Gone => {}
         }
     }
     kept.sort_unstable();
@@ -184,7 +185,7 @@ fn halves(folder: &Path) -> io::Result<()> {
     names(folder, ".part")?.iter().try_for_each(|name| remove(&folder.join(name)))
 }
 
-/// The names in a folder that end so; none where there is no folder.
+/// The names of a folder's files that end so; none where there is no folder.
 fn names(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -192,18 +193,34 @@ fn names(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
     };
     let mut names = Vec::new();
     for entry in listed {
-        names.extend(entry?.file_name().into_string().ok().filter(|name| name.ends_with(ending)));
+        let entry = entry?;
+        // What is no file was put there by nobody of ours.
+        if entry.file_type()?.is_file() {
+            names.extend(entry.file_name().into_string().ok().filter(|name| name.ends_with(ending)));
+        }
     }
     Ok(names)
 }
 
-/// When a frame file's frame was taken, and how long the file is.
-fn dated(path: &Path) -> Option<(i64, u64)> {
+/// What a frame file says of itself.
+enum Dated {
+    /// When its frame was taken, and how long the file is.
+    At { taken_ms: i64, bytes: u64 },
+    /// It is no frame file.
+    Undated,
+    /// Somebody has taken it away.
+    Gone,
+}
+
+fn dated(path: &Path) -> io::Result<Dated> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Dated::Gone),
+        opened => opened?,
+    };
+    let bytes = file.metadata()?.len();
     let mut header = Vec::with_capacity(frames::HEADER_BYTES);
-    let file = File::open(path).ok()?;
-    let bytes = file.metadata().ok()?.len();
-    file.take(frames::HEADER_BYTES as u64).read_to_end(&mut header).ok()?;
-    frames::parse(header).ok().map(|frame| (frame.taken_ms, bytes))
+    file.take(frames::HEADER_BYTES as u64).read_to_end(&mut header)?;
+    Ok(frames::parse(header).map_or(Dated::Undated, |frame| Dated::At { taken_ms: frame.taken_ms, bytes }))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

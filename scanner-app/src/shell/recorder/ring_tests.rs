@@ -80,13 +80,18 @@ fn a_later_process_finds_what_is_kept_and_whose_time_is_over() {
     }
     std::fs::write(data.path().join(FOLDER).join("undated.tsf"), b"TSFRAME1").unwrap();
     std::fs::write(data.path().join(FOLDER).join(".half.tsf.part"), b"TSFRAME1").unwrap();
+    std::fs::create_dir(data.path().join(FOLDER).join("folder.tsf")).unwrap();
     let mut ring = Ring::new(data.path());
     ring.remove_halves().unwrap();
     ring.look().unwrap();
     assert_eq!(ring.kept().frames, 3);
     ring.sweep(&bounds(9, 999), NOW_MS).unwrap();
     assert_eq!(on_disk(data.path()), [NOW_MS - HOUR_MS, NOW_MS]);
-    assert_eq!(std::fs::read_dir(data.path().join(FOLDER)).unwrap().count(), 2, "no half, nothing undated");
+    assert_eq!(
+        std::fs::read_dir(data.path().join(FOLDER)).unwrap().count(),
+        3,
+        "no half, nothing undated, and the folder"
+    );
 }
 
 #[test]

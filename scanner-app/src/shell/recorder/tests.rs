@@ -69,7 +69,7 @@ fn a_disk_that_does_not_answer_holds_nobody_up() {
     let (recorder, say, kept) = slow(tell);
     // The disk hangs in the first write; all offers return, and no more frames wait than there is room for.
     for frame in frames_from(0, 500) {
-        recorder.offer(frame);
+        recorder.offer(frame, true);
     }
     drop(say);
     drop(recorder);
@@ -87,10 +87,10 @@ fn a_full_disk_is_told_of_once_and_its_end_once() {
     };
     assert_eq!(told.recv_timeout(SOON), Ok(News::On(50)));
     for frame in frames_from(0, 3) {
-        recorder.offer(frame);
+        recorder.offer(frame, true);
         next(Err(RingError::DiskNearlyFull));
     }
-    recorder.offer(frame(NOW_MS + 3 * 2_500));
+    recorder.offer(frame(NOW_MS + 3 * 2_500), true);
     next(Ok(()));
     assert_eq!(kept.recv_timeout(SOON), Ok(NOW_MS + 3 * 2_500));
     drop(recorder);
@@ -116,7 +116,7 @@ fn without_a_request_nothing_is_kept() {
     let data = tempfile::tempdir().unwrap();
     let (tell, told) = telling();
     let recorder = Recorder::start(data.path(), Options::default(), clock(), tell).unwrap();
-    frames_from(0, 3).for_each(|frame| recorder.offer(frame));
+    frames_from(0, 3).for_each(|frame| recorder.offer(frame, true));
     drop(recorder);
     assert_eq!((on_disk(data.path()), told.iter().count()), (vec![], 0));
     assert!(!data.path().join(FOLDER).exists());
@@ -129,7 +129,7 @@ fn what_was_asked_holds_for_the_next_start_and_an_option_for_one_run() {
         let (tell, told) = telling();
         let recorder = Recorder::start(data.path(), options, clock(), tell).unwrap();
         // As many as wait at once, so that none is left out.
-        frames_from(first, WAITING_MAX as i64).for_each(|frame| recorder.offer(frame));
+        frames_from(first, WAITING_MAX as i64).for_each(|frame| recorder.offer(frame, true));
         drop(recorder);
         told.iter().collect::<Vec<_>>()
     };
@@ -165,7 +165,7 @@ fn status_looks_other_requests_sweep_and_clear_clears() {
     let data = tempfile::tempdir().unwrap();
     let (tell, _told) = telling();
     let recorder = Recorder::start(data.path(), on(9), clock(), tell).unwrap();
-    frames_from(0, 3).for_each(|frame| recorder.offer(frame));
+    frames_from(0, 3).for_each(|frame| recorder.offer(frame, true));
     drop(recorder);
     let status = |now_ms| ask(data.path(), Ask::Status, Options::default(), now_ms, 0).unwrap();
     assert_eq!((status(NOW_MS).0, status(NOW_MS).1.frames), (None, 3));
@@ -177,4 +177,16 @@ fn status_looks_other_requests_sweep_and_clear_clears() {
     let (asked, kept) = ask(data.path(), Ask::Clear, Options::default(), NOW_MS, 6).unwrap();
     assert_eq!((asked.map(|asked| asked.frames), kept), (Some(7), Kept::default()));
     assert_eq!(on_disk(data.path()), [0; 0]);
+}
+
+#[test]
+fn a_request_that_nobody_understands_is_none() {
+    let data = tempfile::tempdir().unwrap();
+    let asked = |text: &[u8]| {
+        std::fs::write(data.path().join(FOLDER).join("request.json"), text).unwrap();
+        ask(data.path(), Ask::Status, Options::default(), NOW_MS, 0).unwrap().0.map(|asked| asked.frames)
+    };
+    ask(data.path(), Ask::On(7), Options::default(), NOW_MS, 1).unwrap();
+    assert_eq!((asked(b"garbage"), asked(b"\xff\xfe"), asked(b"")), (None, None, None));
+    assert_eq!(asked(br#"{"frames":4000000000,"asked_at_ms":1}"#), Some(FRAMES_MAX), "no more than can be done");
 }

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_without_the_readers_words() {
         let read = |bytes: &[u8]| from_cbor::<ListAnswer>(bytes).unwrap_err();
-        let mut whole = to_cbor(&ListAnswer::UpToDate).unwrap();
+        let mut whole = to_cbor(&ListAnswer::UpToDate).expect("a message of ours can be written");
         assert_eq!(read(&whole[..whole.len() - 1]), WireError::Short);
         assert_eq!(read(&[]), WireError::Short);
         assert!(matches!(read(&[0xff; 4]), WireError::Syntax { .. } | WireError::Shape(_)));

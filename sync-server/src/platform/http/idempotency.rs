@@ -89,14 +89,21 @@ impl IdempotentCall {
         Ok(Some(response))
     }
 
-    /// Stores the answer within `tx`, under the key that [`IdempotentCall::claim`] claimed.
+    /// Stores the answer within `tx`, under the key that [`IdempotentCall::claim`] claimed; for good, or until a secret in it
+    /// is of no use any more.
     ///
     /// # Errors
     /// The store's.
-    pub async fn settle(&self, tx: &mut Tx, status: StatusCode, answer: &[u8]) -> StoreResult<()> {
+    pub async fn settle(
+        &self,
+        tx: &mut Tx,
+        status: StatusCode,
+        answer: &[u8],
+        kept_until_ms: Option<i64>,
+    ) -> StoreResult<()> {
         tx.execute(
-            "UPDATE idempotency SET status = $3, answer = $4 WHERE actor = $1 AND idempotency_key = $2",
-            params![&self.actor, &self.key, status.as_u16(), answer],
+            "UPDATE idempotency SET status = $3, answer = $4, kept_until_ms = $5 WHERE actor = $1 AND idempotency_key = $2",
+            params![&self.actor, &self.key, status.as_u16(), answer, kept_until_ms],
         )
         .await?;
         Ok(())
@@ -146,11 +153,7 @@ impl Creation {
         kept_until_ms: Option<i64>,
     ) -> Answer<Response> {
         let bytes = serde_json::to_vec(answer).map_err(Problem::internal)?;
-        self.call.settle(&mut self.tx, status, &bytes).await?;
-        if let Some(kept_until_ms) = kept_until_ms {
-            let sql = "UPDATE idempotency SET kept_until_ms = $3 WHERE actor = $1 AND idempotency_key = $2";
-            self.tx.execute(sql, params![&self.call.actor, &self.call.key, kept_until_ms]).await?;
-        }
+        self.call.settle(&mut self.tx, status, &bytes, kept_until_ms).await?;
         self.tx.commit().await?;
         Ok(json_response(status, bytes))
     }

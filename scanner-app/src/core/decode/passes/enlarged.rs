@@ -6,8 +6,7 @@
 use std::rc::Rc;
 
 use super::super::meter::Stop;
-use super::super::picture::Picture;
-use super::{Pass, Place, Search, USUAL};
+use super::{Pass, Pictures, Place, Search, USUAL};
 
 /// The longest side of a picture that is enlarged, in pixels.
 const SIDE_PX_MAX: usize = 400;
@@ -15,12 +14,12 @@ const FACTOR: usize = 3;
 const MARGIN_PX: usize = 4;
 
 impl Search<'_, '_> {
-    pub(super) fn enlarged(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
+    pub(super) fn enlarged(&mut self, pictures: &Pictures) -> Result<(), Stop> {
         let sides = self.limits.side_px_min..=SIDE_PX_MAX;
-        if !sides.contains(&full.width) || !sides.contains(&full.height) {
+        if !sides.contains(&pictures.full.width) || !sides.contains(&pictures.full.height) {
             return Ok(());
         }
-        let large = Rc::new(full.enlarged(FACTOR, MARGIN_PX, &mut self.meter)?);
+        let large = Rc::new(pictures.full.enlarged(FACTOR, MARGIN_PX, &mut self.meter)?);
         let margin = -((MARGIN_PX * self.base) as f32);
         let place = Place { left: margin, top: margin, scale: self.base as f32 / FACTOR as f32 };
         self.look(Pass::Enlarged, &large, place, USUAL)

@@ -3,14 +3,11 @@
 //!
 //! Bought: 4 of 1,080 codes in gate frames and 0 of 142 photos (docs/decode.md).
 
-use std::rc::Rc;
-
 use super::super::meter::Stop;
-use super::super::picture::Picture;
-use super::{Method, Pass, Place, Search, USUAL};
+use super::{Method, Pass, Pictures, Place, Search, USUAL};
 
 impl Search<'_, '_> {
-    pub(super) fn faint(&mut self, full: &Rc<Picture>) -> Result<(), Stop> {
-        self.look(Pass::Faint, full, Place::whole(self.base), Method { bias: 0, ..USUAL })
+    pub(super) fn faint(&mut self, pictures: &Pictures) -> Result<(), Stop> {
+        self.look(Pass::Faint, &pictures.full, Place::whole(self.base), Method { bias: 0, ..USUAL })
     }
 }

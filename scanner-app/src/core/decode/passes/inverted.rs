@@ -5,17 +5,15 @@
 use std::rc::Rc;
 
 use super::super::meter::Stop;
-use super::super::picture::Picture;
-use super::{Method, Pass, Place, Search, USUAL};
+use super::{Method, Pass, Pictures, Place, Search, USUAL};
 
 impl Search<'_, '_> {
-    pub(super) fn inverted(&mut self, half: &Rc<Picture>, full: &Rc<Picture>) -> Result<(), Stop> {
-        for (picture, factor) in [(half, 2), (full, 1)] {
+    pub(super) fn inverted(&mut self, pictures: &Pictures) -> Result<(), Stop> {
+        for (picture, factor) in [(&pictures.half, 2), (&pictures.full, 1)] {
             if !self.codes.is_empty() && !self.complete {
                 return Ok(());
             }
-            self.meter.spend(picture.pixels.len() as u64 / 16)?;
-            let picture = Rc::new(picture.inverted());
+            let picture = Rc::new(picture.inverted(&mut self.meter)?);
             self.look(Pass::Inverted, &picture, Place::whole(self.base * factor), Method { inverted: true, ..USUAL })?;
         }
         Ok(())

@@ -60,9 +60,8 @@ impl Pass {
     }
 }
 
-/// The passes for frames that neither half nor full size has read.
-const LATER: [Pass; 7] =
-    [Pass::Fine, Pass::Inverted, Pass::Broad, Pass::Enlarged, Pass::Faint, Pass::Remedies, Pass::TwoOfThree];
+/// A pass that a search makes.
+type Later<S> = fn(&mut S, &Pictures) -> Result<(), Stop>;
 
 /// What is found so far, and what may still be spent.
 pub(super) struct Search<'s, 'e> {
@@ -95,10 +94,22 @@ struct Look {
     finders: Vec<Finder>,
 }
 
+impl Look {
+    fn shades(&self) -> Shades<'_> {
+        Shades { picture: &self.picture, threshold: &self.threshold }
+    }
+}
+
 /// A grid that did not read.
 struct Failed {
-    look: usize,
+    look: Rc<Look>,
     grid: Grid,
+}
+
+/// The frame in the two sizes that most passes look at.
+struct Pictures {
+    half: Rc<Picture>,
+    full: Rc<Picture>,
 }
 
 /// How a picture is looked at.
@@ -151,24 +162,33 @@ impl<'s, 'e> Search<'s, 'e> {
         watch: &'s mut dyn FnMut(Stage<'_>),
     ) -> Self {
         let base = frame.width().max(frame.height()).div_ceil(limits.side_px_max.max(1));
-        let (codes, tracks, looks, failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let read_finders = Vec::new();
         Search {
             limits,
             frame,
             base,
             meter,
             watch,
-            codes,
+            codes: Vec::new(),
             pass: None,
-            tracks,
-            read_finders,
-            looks,
-            failed,
+            tracks: Vec::new(),
+            read_finders: Vec::new(),
+            looks: Vec::new(),
+            failed: Vec::new(),
             complete: false,
             left_over: 0,
         }
     }
+
+    /// The passes for frames that neither half nor full size has read.
+    const LATER: [Later<Self>; 7] = [
+        Self::fine,
+        Self::inverted,
+        Self::broad,
+        Self::enlarged,
+        Self::faint,
+        |search, _| search.remedies(Pass::Remedies),
+        |search, _| search.two_of_three(),
+    ];
 
     /// Has every pass run that may find another guest's code beside one that is read easily: in dark mode, or small.
     pub(super) fn completely(mut self) -> Self {
@@ -190,34 +210,27 @@ impl<'s, 'e> Search<'s, 'e> {
         }
         let full = self.shrunk(1)?;
         self.full(&full)?;
+        let pictures = Pictures { half, full };
         if self.complete && !self.codes.is_empty() {
-            self.fine(&full)?;
-            return self.inverted(&half, &full);
+            self.fine(&pictures)?;
+            return self.inverted(&pictures);
         }
-        for step in 0..LATER.len() {
+        for step in 0..Self::LATER.len() {
             if !self.codes.is_empty() {
                 break;
             }
-            let at = (begun + step) % LATER.len();
+            let at = (begun + step) % Self::LATER.len();
             // A pass that had the whole frame's time and did not come to its end will not the next time.
             *first = if step == 0 { at + 1 } else { at };
-            self.later(LATER[at], &half, &full)?;
+            Self::LATER[at](self, &pictures)?;
             *first = 0;
         }
         Ok(())
     }
 
-    fn later(&mut self, pass: Pass, half: &Rc<Picture>, full: &Rc<Picture>) -> Result<(), Stop> {
-        match pass {
-            Pass::Tracked | Pass::Half | Pass::Full => Ok(()),
-            Pass::Fine => self.fine(full),
-            Pass::Inverted => self.inverted(half, full),
-            Pass::Broad => self.broad(full),
-            Pass::Enlarged => self.enlarged(full),
-            Pass::Faint => self.faint(full),
-            Pass::Remedies => self.remedies(pass),
-            Pass::TwoOfThree => self.two_of_three(),
-        }
+    /// Whether anything was seen that looks like a code: a finder, on more than one row.
+    pub(super) fn is_likely(&self) -> bool {
+        self.looks.iter().any(|look| look.finders.iter().any(|finder| finder.rows > 1))
     }
 
     /// Whether what was read is likely all there is.
@@ -239,15 +252,14 @@ impl<'s, 'e> Search<'s, 'e> {
         let mut finders = finder::find(&shades, ROW_STEP, &mut self.meter)?;
         finders.retain(|finder| !self.is_read(place.in_frame(finder.centre)));
         (self.watch)(Stage::Look(LookView { pass, picture, threshold: &threshold, finders: &finders }));
-        self.looks.push(Rc::new(Look { picture: Rc::clone(picture), threshold, place, method, finders }));
-        self.try_corners(pass, self.looks.len() - 1)
+        let look = Rc::new(Look { picture: Rc::clone(picture), threshold, place, method, finders });
+        self.looks.push(Rc::clone(&look));
+        self.try_corners(pass, &look)
     }
 
     /// Tries threes of a look's finders, best first, until no finder is free.
-    fn try_corners(&mut self, pass: Pass, index: usize) -> Result<(), Stop> {
-        let Some(look) = self.looks.get(index).cloned() else { return Ok(()) };
-        let shades = Shades { picture: &look.picture, threshold: &look.threshold };
-        let (finders, place, method) = (&look.finders, look.place, look.method);
+    fn try_corners(&mut self, pass: Pass, look: &Rc<Look>) -> Result<(), Stop> {
+        let (shades, finders, place) = (look.shades(), &look.finders, look.place);
         let corners = corner::corners(&shades, finders, &mut self.meter)?;
         let mut taken = vec![false; finders.len()];
         let mut tried = 0;
@@ -261,17 +273,16 @@ impl<'s, 'e> Search<'s, 'e> {
             }
             tried += 1;
             let Some(grid) = grid::lay(&shades, finders, corner, TIMING_MIN, &mut self.meter)? else { continue };
-            (self.watch)(Stage::Grid(GridView { pass, picture: &look.picture, grid: &grid }));
+            self.watch_grid(pass, look, &grid);
             match reading::read(&shades, &grid, &mut self.meter)? {
-                None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: index, grid }),
-                None => {}
+                None => self.keep_failed(look, grid),
                 Some(reading) => {
                     for member in members {
                         taken[member] = true;
                         let finder = &finders[member];
                         self.read_finders.push((place.in_frame(finder.centre), finder.module * place.scale));
                     }
-                    self.add(pass, code_of(&reading, place), place, method);
+                    self.add(pass, look, reading);
                 }
             }
         }
@@ -281,24 +292,28 @@ impl<'s, 'e> Search<'s, 'e> {
         Ok(())
     }
 
-    fn add(&mut self, pass: Pass, code: Code, place: Place, method: Method) {
+    fn add(&mut self, pass: Pass, look: &Look, reading: Reading) {
         if self.codes.len() < self.limits.codes_max {
-            self.tracks.push(Track::new(&code, place.scale, method));
+            let corners = reading.grid.corners().map(|p| look.place.in_frame(p));
+            let code = Code { text: reading.text, corners };
+            self.tracks.push(Track::new(&code, look.place.scale, look.method));
             self.codes.push(code);
             self.pass = Some(pass);
         }
     }
 
+    fn keep_failed(&mut self, look: &Rc<Look>, grid: Grid) {
+        if self.failed.len() < FAILED_MAX {
+            self.failed.push(Failed { look: Rc::clone(look), grid });
+        }
+    }
+
+    fn watch_grid(&mut self, pass: Pass, look: &Look, grid: &Grid) {
+        (self.watch)(Stage::Grid(GridView { pass, picture: &look.picture, grid }));
+    }
+
     /// Whether a finder at a place of the frame is one of a code that was read.
     fn is_read(&self, place: (f32, f32)) -> bool {
         self.read_finders.iter().any(|&(known, module)| (known.0 - place.0).hypot(known.1 - place.1) < 3.0 * module)
-    }
-}
-
-fn code_of(reading: &Reading, place: Place) -> Code {
-    Code {
-        text: reading.text.clone(),
-        corners: reading.grid.corners().map(|p| place.in_frame(p)),
-        remedy: reading.remedy,
     }
 }

@@ -3,13 +3,9 @@
 //!
 //! Bought: 3 of 1,080 codes in gate frames and 3 of 142 photos (docs/decode.md).
 
-use std::rc::Rc;
-
-use super::super::explain::{GridView, Stage};
 use super::super::meter::Stop;
-use super::super::picture::Shades;
 use super::super::reading;
-use super::{Failed, Pass, Search, code_of};
+use super::{Failed, Pass, Search};
 
 /// Grids worth the work.
 const GRIDS_MAX: usize = 6;
@@ -22,11 +18,9 @@ impl Search<'_, '_> {
         failed.sort_by(|a, b| b.grid.timing.total_cmp(&a.grid.timing));
         let mut tried: Vec<(f32, f32)> = Vec::new();
         for Failed { look, grid } in failed {
-            let look = Rc::clone(&self.looks[look]);
-            let (place, method) = (look.place, look.method);
-            let [first, _, third, _] = grid.corners().map(|p| place.in_frame(p));
-            let (middle, size) =
-                (((first.0 + third.0) / 2.0, (first.1 + third.1) / 2.0), grid.module_px() * place.scale);
+            let [first, _, third, _] = grid.corners().map(|p| look.place.in_frame(p));
+            let middle = ((first.0 + third.0) / 2.0, (first.1 + third.1) / 2.0);
+            let size = grid.module_px() * look.place.scale;
             let before = tried.iter().filter(|known| (known.0 - middle.0).hypot(known.1 - middle.1) < 5.0 * size);
             if before.count() >= GRIDS_PER_SYMBOL_MAX || self.codes.iter().any(|code| code.covers(middle)) {
                 continue;
@@ -35,11 +29,9 @@ impl Search<'_, '_> {
                 break;
             }
             tried.push(middle);
-            let shades = Shades { picture: &look.picture, threshold: &look.threshold };
-            if let Some(reading) = reading::read_thoroughly(&shades, &grid, &mut self.meter)? {
-                let (picture, grid) = (&look.picture, &reading.grid);
-                (self.watch)(Stage::Grid(GridView { pass, picture, grid }));
-                self.add(pass, code_of(&reading, place), place, method);
+            if let Some(reading) = reading::read_thoroughly(&look.shades(), &grid, &mut self.meter)? {
+                self.watch_grid(pass, &look, &reading.grid);
+                self.add(pass, &look, reading);
             }
         }
         Ok(())

@@ -4,8 +4,11 @@ use qrcodegen::{QrCode, QrCodeEcc, QrSegment, Version};
 
 use super::super::homography::Homography;
 use super::super::luma::LumaView;
-use super::super::picture::Point;
+use super::super::meter::{Meter, Stop};
+use super::super::picture::{LOOKS, Picture, Point, Shades};
+use super::super::remedies::{straighten, vote, warp};
 use super::super::{Decoded, Decoder, Limits, Pass, Stage};
+use super::super::{corner, finder, grid, reading};
 
 const WIDTH: usize = 640;
 const HEIGHT: usize = 480;
@@ -277,6 +280,37 @@ fn where_time_always_runs_out_each_pass_has_its_turn() {
         !decoded.codes.is_empty()
     });
     assert!(found.is_some_and(|frame| frame > 0), "{found:?}");
+}
+
+/// Looks between pixels are counted apart from the meter, so that a step which forgets to pay is noticed.
+#[test]
+fn each_step_pays_for_its_looks() {
+    let held = Held::turned(code(&ticket(), QrCodeEcc::Medium), 4.2, 0.4);
+    let picture = Picture { width: WIDTH, height: HEIGHT, pixels: held.frame() };
+    let mut never = || false;
+    let mut meter = Meter::new(u64::MAX, &mut never);
+    let threshold = picture.local_means(20, 3, &mut meter).unwrap();
+    let shades = Shades { picture: &picture, threshold: &threshold };
+    let finders = finder::find(&shades, 2, &mut meter).unwrap();
+    let corner = corner::corners(&shades, &finders, &mut meter).unwrap()[0];
+    let grid = grid::lay(&shades, &finders, &corner, 0.0, &mut meter).unwrap().unwrap();
+    type Step<'a> = &'a dyn Fn(&mut Meter<'_>) -> Result<(), Stop>;
+    let steps: [(&str, Step<'_>); 7] = [
+        ("find", &|meter| finder::find(&shades, 2, meter).map(drop)),
+        ("corners", &|meter| corner::corners(&shades, &finders, meter).map(drop)),
+        ("lay", &|meter| grid::lay(&shades, &finders, &corner, 0.0, meter).map(drop)),
+        ("read", &|meter| reading::read(&shades, &grid, meter).map(drop)),
+        ("straighten", &|meter| straighten::straighten(&shades, &grid, meter).map(drop)),
+        ("vote", &|meter| vote::vote(&shades, &grid, meter).map(drop)),
+        ("warp", &|meter| warp::sample(&shades, &grid, meter).map(drop)),
+    ];
+    for (name, step) in steps {
+        let mut meter = Meter::new(u64::MAX, &mut never);
+        let before = LOOKS.get();
+        step(&mut meter).unwrap();
+        let looks = LOOKS.get() - before;
+        assert!(looks > 0 && looks <= meter.spent(), "{name}: {looks} looks for {} units", meter.spent());
+    }
 }
 
 #[test]

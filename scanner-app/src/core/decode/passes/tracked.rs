@@ -26,8 +26,11 @@ impl Search<'_, '_> {
                 return Ok(false);
             };
             let factor = (track.scale.round() as usize).max(1);
-            let picture = Picture::shrunk(&part, factor, &mut self.meter)?;
-            let picture = Rc::new(if track.method.inverted { picture.inverted() } else { picture });
+            let mut picture = Picture::shrunk(&part, factor, &mut self.meter)?;
+            if track.method.inverted {
+                picture = picture.inverted(&mut self.meter)?;
+            }
+            let picture = Rc::new(picture);
             let place = Place { left: left as f32, top: top as f32, scale: factor as f32 };
             let known = self.codes.len();
             self.look(Pass::Tracked, &picture, place, track.method)?;

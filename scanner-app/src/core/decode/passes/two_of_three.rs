@@ -6,13 +6,12 @@
 use std::rc::Rc;
 
 use super::super::corner::Corner;
-use super::super::explain::{GridView, Stage};
 use super::super::finder::{Finder, profile};
 use super::super::grid;
 use super::super::meter::{Meter, Stop};
 use super::super::picture::{Picture, Point, Shades};
 use super::super::reading;
-use super::{FAILED_MAX, Failed, Pass, Search, TIMING_MIN, code_of};
+use super::{Pass, Search, TIMING_MIN};
 
 /// Finders of which pairs are formed.
 const FINDERS_MAX: usize = 8;
@@ -21,7 +20,10 @@ const GUESSES_MAX: usize = 48;
 /// The least likeness of a finder, as a share of a whole one's contrast.
 const LIKENESS_MIN: f32 = 0.3;
 
-/// A place where the third finder may be, and what it would be.
+/// What measuring a pair costs, in units.
+const UNITS_PER_PAIR: u64 = 200;
+
+/// A place where the third finder may be, and what it would be: the corner, then the ends of its legs.
 struct Guess {
     corner: [Finder; 3],
     side: f32,
@@ -31,121 +33,75 @@ struct Guess {
 impl Search<'_, '_> {
     pub(super) fn two_of_three(&mut self) -> Result<(), Stop> {
         let mut guesses = Vec::new();
-        for (index, look) in self.looks.iter().enumerate() {
-            let shades = Shades { picture: &look.picture, threshold: &look.threshold };
+        for look in &self.looks {
             let finders = &look.finders[..look.finders.len().min(FINDERS_MAX)];
-            let mut of_look = Vec::new();
             for (index, a) in finders.iter().enumerate() {
                 for b in &finders[index + 1..] {
-                    guess(&shades, a, b, &mut of_look, &mut self.meter)?;
+                    let found = guess(&look.shades(), a, b, &mut self.meter)?;
+                    guesses.extend(found.into_iter().map(|guess| (Rc::clone(look), guess)));
                 }
             }
-            guesses.extend(of_look.into_iter().map(|guess: Guess| (index, guess)));
         }
         guesses.sort_by(|(_, a), (_, b)| b.likeness.total_cmp(&a.likeness));
-        for (index, guess) in guesses.iter().take(GUESSES_MAX) {
-            let look = Rc::clone(&self.looks[*index]);
-            let (place, method) = (look.place, look.method);
-            let shades = Shades { picture: &look.picture, threshold: &look.threshold };
+        for (look, guess) in guesses.iter().take(GUESSES_MAX) {
             let corner = Corner { top_left: 0, top_right: 1, bottom_left: 2, side: guess.side, misfit: 0.0 };
-            let Some(grid) = grid::lay(&shades, &guess.corner, &corner, TIMING_MIN, &mut self.meter)? else { continue };
-            let picture = &look.picture;
-            (self.watch)(Stage::Grid(GridView { pass: Pass::TwoOfThree, picture, grid: &grid }));
-            match reading::read(&shades, &grid, &mut self.meter)? {
+            let laid = grid::lay(&look.shades(), &guess.corner, &corner, TIMING_MIN, &mut self.meter)?;
+            let Some(grid) = laid else { continue };
+            self.watch_grid(Pass::TwoOfThree, look, &grid);
+            match reading::read(&look.shades(), &grid, &mut self.meter)? {
                 Some(reading) => {
-                    self.add(Pass::TwoOfThree, code_of(&reading, place), place, method);
+                    self.add(Pass::TwoOfThree, look, reading);
                     return Ok(());
                 }
-                None if self.failed.len() < FAILED_MAX => self.failed.push(Failed { look: *index, grid }),
-                None => {}
+                None => self.keep_failed(look, grid),
             }
         }
         self.remedies(Pass::TwoOfThree)
     }
 }
 
-fn guess(
-    shades: &Shades<'_>,
-    a: &Finder,
-    b: &Finder,
-    guesses: &mut Vec<Guess>,
-    meter: &mut Meter<'_>,
-) -> Result<(), Stop> {
-    let ratio = a.module / b.module;
-    if !(0.5..2.0).contains(&ratio) {
-        return Ok(());
+/// Where the third of two finders may be.
+fn guess(shades: &Shades<'_>, a: &Finder, b: &Finder, meter: &mut Meter<'_>) -> Result<Vec<Guess>, Stop> {
+    let mut guesses = Vec::new();
+    if !(0.5..2.0).contains(&(a.module / b.module)) {
+        return Ok(guesses);
     }
-    meter.spend(200)?;
+    meter.spend(UNITS_PER_PAIR)?;
     let direction = a.centre.towards(b.centre);
-    let (Some(along), Some(across)) = (length(shades, a, direction), length(shades, a, turned(direction))) else {
-        return Ok(());
-    };
-    let slanted = Point::new(direction.x - direction.y, direction.x + direction.y);
-    let slanted = Point::new(slanted.x * 0.707, slanted.y * 0.707);
-    let (Some(up), Some(down)) = (length(shades, a, slanted), length(shades, a, turned(slanted))) else {
-        return Ok(());
-    };
+    let half = std::f32::consts::FRAC_1_SQRT_2;
+    let slanted = Point::new((direction.x - direction.y) * half, (direction.x + direction.y) * half);
+    let lengths = [direction, turned(direction), slanted, turned(slanted)].map(|along| length(shades, a, along));
+    let [Some(along), Some(across), Some(up), Some(down)] = lengths else { return Ok(guesses) };
     let distance = a.centre.distance(b.centre);
     // Through a square's middle the way along its sides is shorter than from corner to corner.
     let module = ((along * across).min(up * down)).sqrt() / 7.0;
-    if along * across < up * down {
-        let side = distance / module + 7.0;
-        for sign in [1.0, -1.0] {
-            let down = Point::new(-direction.y * sign, direction.x * sign);
-            let axes = (direction, down);
-            let places = [(a, b, a.centre.along(down, distance)), (b, a, b.centre.along(down, distance))];
-            for (corner, other, place) in places {
-                try_place(shades, (corner, other), place, module, axes, side, guesses, meter)?;
+    for sign in [1.0, -1.0] {
+        let aside = Point::new(-direction.y * sign, direction.x * sign);
+        if along * across < up * down {
+            // They are the ends of one leg: the third is the end of the other, at the one or the other of them.
+            let side = distance / module + 7.0;
+            for (corner, other) in [(a, b), (b, a)] {
+                let place = corner.centre.along(aside, distance);
+                if let Some((third, likeness)) = likest(shades, corner, place, module, (direction, aside), meter)? {
+                    guesses.push(Guess { corner: clockwise(*corner, *other, third), side, likeness });
+                }
+            }
+        } else {
+            // They are the ends of both legs: the third is the corner between.
+            let side = distance / (module * std::f32::consts::SQRT_2) + 7.0;
+            let place = a.centre.along(direction, distance / 2.0).along(aside, distance / 2.0);
+            let axes = (place.towards(a.centre), place.towards(b.centre));
+            if let Some((third, likeness)) = likest(shades, a, place, module, axes, meter)? {
+                guesses.push(Guess { corner: clockwise(third, *a, *b), side, likeness });
             }
         }
-    } else {
-        let side = distance / (module * std::f32::consts::SQRT_2) + 7.0;
-        let middle = a.centre.along(direction, distance / 2.0);
-        for sign in [1.0, -1.0] {
-            let place = middle.along(turned(direction), sign * distance / 2.0);
-            try_corner(shades, (a, b), place, module, side, guesses, meter)?;
-        }
     }
-    Ok(())
+    Ok(guesses)
 }
 
-/// The missing finder is the end of a leg.
-#[allow(clippy::too_many_arguments)]
-fn try_place(
-    shades: &Shades<'_>,
-    (corner, other): (&Finder, &Finder),
-    place: Point,
-    module: f32,
-    axes: (Point, Point),
-    side: f32,
-    guesses: &mut Vec<Guess>,
-    meter: &mut Meter<'_>,
-) -> Result<(), Stop> {
-    let Some((third, likeness)) = likest(shades, corner, place, module, axes, meter)? else { return Ok(()) };
-    let (to_other, to_third) = (corner.centre.towards(other.centre), corner.centre.towards(third.centre));
-    let turn = to_other.x * to_third.y - to_other.y * to_third.x;
-    let corner = if turn > 0.0 { [*corner, *other, third] } else { [*corner, third, *other] };
-    guesses.push(Guess { corner, side, likeness });
-    Ok(())
-}
-
-/// The missing finder is the corner between the two that are there.
-fn try_corner(
-    shades: &Shades<'_>,
-    (a, b): (&Finder, &Finder),
-    place: Point,
-    module: f32,
-    side: f32,
-    guesses: &mut Vec<Guess>,
-    meter: &mut Meter<'_>,
-) -> Result<(), Stop> {
-    let axes = (place.towards(a.centre), place.towards(b.centre));
-    let Some((third, likeness)) = likest(shades, a, place, module, axes, meter)? else { return Ok(()) };
-    let (to_a, to_b) = (third.centre.towards(a.centre), third.centre.towards(b.centre));
-    let turn = to_a.x * to_b.y - to_a.y * to_b.x;
-    let corner = if turn > 0.0 { [third, *a, *b] } else { [third, *b, *a] };
-    guesses.push(Guess { corner, side, likeness });
-    Ok(())
+/// A corner with its legs' ends in the order right, below.
+fn clockwise(corner: Finder, a: Finder, b: Finder) -> [Finder; 3] {
+    if corner.centre.turn(a.centre, b.centre) > 0.0 { [corner, a, b] } else { [corner, b, a] }
 }
 
 /// What looks most like a finder about a place.

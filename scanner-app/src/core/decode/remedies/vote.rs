@@ -4,7 +4,6 @@
 use super::super::grid::Grid;
 use super::super::meter::{Meter, Stop};
 use super::super::picture::{Point, Shades};
-use super::super::reading::sampling_units;
 use super::super::sample;
 use super::super::symbol::Modules;
 
@@ -17,7 +16,7 @@ const VOTE_MAX: f32 = 40.0;
 pub(in crate::core::decode) fn vote(shades: &Shades<'_>, grid: &Grid, meter: &mut Meter<'_>) -> Result<Modules, Stop> {
     let mut values = vec![0.0; grid.version.side().pow(2)];
     for (dx, dy) in PLACES {
-        meter.spend(sampling_units(grid))?;
+        meter.spend(sample::units(grid))?;
         let luma = sample::luma(shades.picture, grid, Point::new(dx, dy));
         let modules = sample::judge(grid, &luma);
         values.iter_mut().zip(modules.values).for_each(|(sum, vote)| *sum += vote.clamp(-VOTE_MAX, VOTE_MAX));

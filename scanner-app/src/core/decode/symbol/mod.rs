@@ -58,11 +58,7 @@ pub(super) fn read(modules: &Modules, meter: &mut Meter<'_>) -> Result<Option<Ve
 
 /// The fifteen format bits of a level and mask: BCH (15, 5), masked so that they are never all light.
 fn format_bits(data: u32) -> u32 {
-    let mut rest = data;
-    for _ in 0..10 {
-        rest = (rest << 1) ^ ((rest >> 9) * 0x537);
-    }
-    (data << 10 | rest) ^ 0x5412
+    version::bch(data, 10, 0x537) ^ 0x5412
 }
 
 /// Where a format bit is written: beside the top left finder, and again beside the two others.

@@ -42,6 +42,15 @@ const BLOCKS: [[u8; 40]; 4] = [
     ],
 ];
 
+/// `data` with the `check` bits of a BCH code behind it, by its generator polynomial.
+pub(super) fn bch(data: u32, check: u32, generator: u32) -> u32 {
+    let mut rest = data;
+    for _ in 0..check {
+        rest = (rest << 1) ^ ((rest >> (check - 1)) * generator);
+    }
+    data << check | rest
+}
+
 /// A symbol's error-correction level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::core::decode) enum Level {
@@ -76,6 +85,11 @@ impl Version {
     /// Modules a side.
     pub(in crate::core::decode) fn side(self) -> usize {
         17 + 4 * self.number()
+    }
+
+    /// The 18 bits that symbols from version 7 on say it with: BCH (18, 6).
+    pub(in crate::core::decode) fn code(self) -> u32 {
+        bch(u32::from(self.0), 12, 0x1F25)
     }
 
     /// The rows (and columns) on which alignment patterns are centred, ascending; empty for version 1.
