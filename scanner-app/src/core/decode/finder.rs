@@ -131,22 +131,19 @@ fn search_row(
     if dark {
         edges[5] = 0.0;
     }
-    for x in 1..=luma.len() {
-        let ends = x == luma.len();
-        let now = !ends && luma[x] < threshold[x];
-        if now == dark {
-            continue;
-        }
-        let edge = if ends {
-            x as f32
-        } else {
+    let mut x = 0;
+    while x < luma.len() {
+        x = end_of_run(luma, threshold, x + 1, dark);
+        let edge = if x < luma.len() {
             let before = (f32::from(luma[x - 1]) - f32::from(threshold[x - 1])).abs();
             let after = (f32::from(luma[x]) - f32::from(threshold[x])).abs();
             x as f32 - 0.5 + before / (before + after).max(0.5)
+        } else {
+            x as f32
         };
         edges.copy_within(1.., 0);
         edges[5] = edge;
-        dark = now;
+        dark = !dark;
         if dark || !proportioned(&edges, 0.6) {
             continue;
         }
@@ -166,6 +163,24 @@ fn search_row(
         }
     }
     Ok(())
+}
+
+/// Pixels that are compared at once: as many as a vector register holds.
+const LANES: usize = 16;
+
+/// The first place from `from` on that is not as dark as said; the row's length if there is none.
+fn end_of_run(luma: &[u8], threshold: &[u8], from: usize, dark: bool) -> usize {
+    let mut x = from.min(luma.len());
+    let (here, there) = (luma[x..].chunks_exact(LANES), threshold[x..].chunks_exact(LANES));
+    for (luma, threshold) in here.zip(there) {
+        let alike: u8 = luma.iter().zip(threshold).map(|(luma, threshold)| u8::from((luma < threshold) == dark)).sum();
+        if usize::from(alike) < LANES {
+            break;
+        }
+        x += LANES;
+    }
+    let ends = |(luma, threshold): (&u8, &u8)| (luma < threshold) != dark;
+    x + luma[x..].iter().zip(&threshold[x..]).position(ends).unwrap_or(luma.len() - x)
 }
 
 /// Looks at a candidate across: along its column, along its row again, and along the diagonals.

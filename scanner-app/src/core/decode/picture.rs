@@ -91,7 +91,13 @@ impl Picture {
                     }
                 }
             }
-            pixels.extend(sums.iter().map(|&sum| ((sum + area / 2) / area) as u8));
+            let mean = |sum: u32, area: u32| ((sum + area / 2) / area) as u8;
+            // As is a division by a number that is known here.
+            if factor == 2 {
+                pixels.extend(sums.iter().map(|&sum| mean(sum, 4)));
+            } else {
+                pixels.extend(sums.iter().map(|&sum| mean(sum, area)));
+            }
         }
         Ok(Picture { width, height, pixels })
     }
@@ -148,11 +154,12 @@ impl Picture {
         Ok(Picture { pixels: self.pixels.iter().map(|&v| 255 - v).collect(), ..*self })
     }
 
-    /// The mean of the square of `2 * radius + 1` pixels about each pixel, less `bias`; the edge is repeated outwards.
+    /// The mean of the square of `2 * radius + 1` pixels about each pixel, less `bias`; the edge is repeated outwards. Two
+    /// rows share the second one's means, which differ little.
     pub(super) fn local_means(&self, radius: usize, bias: i32, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
         let (width, height) = (self.width, self.height);
-        let mut pixels = Vec::with_capacity(width * height);
-        if width == 0 || height == 0 {
+        let mut pixels = vec![0; width * height];
+        if pixels.is_empty() {
             return Ok(Picture { width, height, pixels });
         }
         // Column sums are kept in 16 bits.
@@ -169,22 +176,32 @@ impl Picture {
         let area = (2 * radius + 1).pow(2) as u32;
         let inverse = (1u64 << 32) / u64::from(area);
         let mut padded = vec![0u16; width + 2 * radius + 1];
-        for y in 0..height as isize {
-            meter.spend(width as u64 / MEAN_PIXELS_PER_UNIT)?;
+        let mut top = 0;
+        for rows in pixels.chunks_mut(2 * width) {
+            meter.spend(rows.len() as u64 / MEAN_PIXELS_PER_UNIT)?;
+            let (first, second) = rows.split_at_mut(width);
+            for passed in 0..=second.len() / width {
+                let y = top + passed as isize;
+                if y > 0 {
+                    let (leaves, enters) = (row(y - 1 - reach), row(y + reach));
+                    for (sum, (&leaves, &enters)) in columns.iter_mut().zip(leaves.iter().zip(enters)) {
+                        *sum = *sum + u16::from(enters) - u16::from(leaves);
+                    }
+                }
+            }
             padded[radius..radius + width].copy_from_slice(&columns);
             padded[..radius].fill(columns[0]);
             padded[radius + width..].fill(columns[width - 1]);
             let mut sum: u32 = padded[..2 * radius].iter().map(|&v| u32::from(v)).sum();
-            for (&enters, &leaves) in padded[2 * radius..2 * radius + width].iter().zip(&padded[..width]) {
+            let moves = padded[2 * radius..2 * radius + width].iter().zip(&padded[..width]);
+            for (pixel, (&enters, &leaves)) in first.iter_mut().zip(moves) {
                 sum += u32::from(enters);
                 let mean = ((u64::from(sum) * inverse) >> 32) as i32;
-                pixels.push((mean - bias).clamp(1, 255) as u8);
+                *pixel = (mean - bias).clamp(1, 255) as u8;
                 sum -= u32::from(leaves);
             }
-            let (leaves, enters) = (row(y - reach), row(y + reach + 1));
-            for (sum, (&leaves, &enters)) in columns.iter_mut().zip(leaves.iter().zip(enters)) {
-                *sum = *sum + u16::from(enters) - u16::from(leaves);
-            }
+            second.copy_from_slice(&first[..second.len()]);
+            top += 2;
         }
         Ok(Picture { width, height, pixels })
     }

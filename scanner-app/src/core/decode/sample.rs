@@ -35,7 +35,8 @@ pub(super) fn luma(picture: &Picture, grid: &Grid, shift: Point) -> Vec<f32> {
 /// Modules to each side by whose mean a module is judged.
 const JUDGE_RADIUS: usize = 4;
 
-/// Judges each module by the mean of those about it: the masks of QR symbols see to it that half of them are dark. What lies in a shadow or a glare is judged by its own like.
+/// Judges each module by the mean of those about it: the masks of QR symbols see to it that half of them are dark. What
+/// lies in a shadow or a glare is judged by its own like.
 pub(super) fn judge(grid: &Grid, luma: &[f32]) -> Modules {
     let side = grid.version.side();
     let means = box_means(luma, side, JUDGE_RADIUS);
