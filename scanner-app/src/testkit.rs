@@ -82,7 +82,7 @@ impl Organiser {
             name: name.to_owned(),
             entrance: "North".to_owned(),
             group: 0,
-            classes: Vec::new(),
+            ..LanePolicy::default()
         };
         Policy {
             event: EVENT.0,
@@ -97,6 +97,7 @@ impl Organiser {
             unlisted_printed: gate_core::UnlistedPrinted::Review,
             home_groups: 1,
             lanes: vec![lane(1, "Lane 1"), lane(2, "Lane 2")],
+            ..Policy::default()
         }
     }
 

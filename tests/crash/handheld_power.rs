@@ -116,7 +116,7 @@ impl<'a> Shift<'a> {
         };
         let raises = raises.filter(|code| known.is_none_or(|known| code.serial() > known));
         promised.in_flight = Some((text_hash(text.as_bytes()), raises.map(|code| (code.ticket(), code.serial()))));
-        let recorded = record(self.gate.begin(EVENT)?, &scan, &self.world.station(self.at_s))?;
+        let recorded = record(self.gate.begin(EVENT)?, &scan, None, &self.world.station(self.at_s))?;
         promised.scans.push(Told::new(&recorded, text_hash(text.as_bytes())));
         promised.in_flight = None;
         Ok(())
@@ -179,7 +179,7 @@ fn examine_tickets(world: &World, journal: &mut Journal, promised: &mut Promised
         let view = tx.ticket(ticket)?;
         let of_it = |told: &&Told| told.ticket == Some(ticket);
         let admitted = promised.scans.iter().filter(of_it).filter(|told| told.outcome == Outcome::Admit).count();
-        ensure!(view.admissions.len() == admitted, "{ticket}: {} of {admitted} admissions", view.admissions.len());
+        ensure!(view.passages.len() == admitted, "{ticket}: {} of {admitted} admissions", view.passages.len());
         let floors = promised.scans.iter().filter_map(|told| told.floor).filter(|(of, _)| *of == ticket);
         let floor = floors.map(|(_, serial)| serial).max();
         ensure!(view.floor == floor, "{ticket}: floor {:?} instead of {floor:?}", view.floor);

@@ -65,6 +65,13 @@ impl Sender {
                 marks: 0,
                 list_version: 1,
                 policy_version: 1,
+                act: 1,
+                direction: 1,
+                guests: 1,
+                of: None,
+                staff: None,
+                grant: None,
+                note: None,
             };
             let row = body.sign(&key);
             head = ChainHead { seq, hash: row.hash(), ..head };

@@ -79,7 +79,7 @@ impl World {
             name: "Lane 1".to_owned(),
             entrance: "North".to_owned(),
             group: 0,
-            classes: Vec::new(),
+            ..LanePolicy::default()
         };
         let policy = Policy {
             event: EVENT.0,
@@ -94,6 +94,7 @@ impl World {
             unlisted_printed: UnlistedPrinted::Review,
             home_groups: 1,
             lanes: vec![lane],
+            ..Policy::default()
         };
         let device_key = SecretKey::from_bytes(&[21; 32]);
         let sealed_policy = policy.seal(&policy_key)?;

@@ -310,12 +310,12 @@ fn reconcile(story: &mut Story, office: &mut Office) -> Result<String> {
     say(format!("the server has each scan once: {expected:?} (admitted, refused, review)"));
     let conflicts = office.conflicts()?;
     ensure!(conflicts.len() == 1, "one conflict was to be found: {conflicts:?}");
-    let admissions = conflicts[0]["admissions"].as_array().context("a conflict without admissions")?;
+    let admissions = conflicts[0]["passages"].as_array().context("a conflict without admissions")?;
     ensure!(admissions.len() == 2, "two admissions were to be named: {conflicts:?}");
     let ticket = conflicts[0]["ticket_id"].as_str().context("a conflict without a ticket")?.to_owned();
     for lane in &mut story.lanes {
         let told = lane.event("conflict", |event| event["ticket"] == *ticket)?;
-        let lanes: Vec<&str> = told["admissions"]
+        let lanes: Vec<&str> = told["passages"]
             .as_array()
             .into_iter()
             .flatten()
@@ -326,7 +326,7 @@ fn reconcile(story: &mut Story, office: &mut Office) -> Result<String> {
             "{} does not name both lanes: {told}",
             lane.name
         );
-        say(format!("{} shows the conflict: {}", lane.name, told["admissions"]));
+        say(format!("{} shows the conflict: {}", lane.name, told["passages"]));
     }
     Ok(ticket)
 }

@@ -28,7 +28,7 @@ fn a_ticket_admitted_offline_is_reconciled_once_and_a_conflict_reaches_everyone(
     let ticket = guest.ticket().to_string();
     for lane in &mut lanes {
         let told = lane.event("conflict", |event| event["ticket"] == ticket)?;
-        ensure!(told["admissions"].as_array().is_some_and(|admissions| admissions.len() == 2), "{told}");
+        ensure!(told["passages"].as_array().is_some_and(|passages| passages.len() == 2), "{told}");
     }
     let conflicts = office.conflicts()?;
     ensure!(conflicts.len() == 2, "both tickets were admitted at both lanes: {conflicts:?}");

@@ -17,13 +17,15 @@ pub enum Purpose {
     Policy,
     Time,
     Receipt,
+    /// The owner's word that one device may admit a ticket.
+    Grant,
 }
 
 impl Purpose {
     pub fn role(self) -> Role {
         match self {
             Purpose::List => Role::List,
-            Purpose::Policy => Role::Policy,
+            Purpose::Policy | Purpose::Grant => Role::Policy,
             Purpose::Time => Role::Time,
             Purpose::Receipt => Role::Receipt,
         }
@@ -35,6 +37,7 @@ impl Purpose {
             Purpose::Policy => domain::POLICY,
             Purpose::Time => domain::TIME,
             Purpose::Receipt => domain::RECEIPT,
+            Purpose::Grant => domain::GRANT,
         }
     }
 }

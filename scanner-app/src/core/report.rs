@@ -148,6 +148,7 @@ fn detail_json(detail: &Named) -> Map<String, Value> {
         Named::GoTo { lane_id, lane, entrance } => json!({ "lane_id": lane_id, "lane": lane, "entrance": entrance }),
         Named::Skew { seconds } => json!({ "skew_s": seconds }),
         Named::Count { nth, of } => json!({ "nth": nth, "of": of }),
+        Named::Left { guests } => json!({ "guests_left": guests }),
     };
     match value {
         Value::Object(map) => map,
@@ -156,16 +157,17 @@ fn detail_json(detail: &Named) -> Map<String, Value> {
 }
 
 fn conflict_json(named: &NamedConflict) -> Value {
-    let admissions: Vec<Value> = std::iter::zip(&named.conflict.admissions, &named.admissions)
-        .map(|(admission, name)| {
+    let passages: Vec<Value> = std::iter::zip(&named.conflict.passages, &named.passages)
+        .map(|(passage, name)| {
             json!({
-                "lane": name.lane, "at": name.at, "lane_id": admission.lane.0, "at_ms": admission.at_ms,
-                "uncertainty_ms": admission.uncertainty_ms, "device": admission.device.to_string(),
+                "lane": name.lane, "at": name.at, "lane_id": passage.lane.0, "at_ms": passage.at_ms,
+                "uncertainty_ms": passage.uncertainty_ms, "device": passage.device.to_string(),
+                "direction": passage.direction, "guests": passage.guests,
             })
         })
         .collect();
     json!({
         "event": "conflict", "ticket": named.conflict.ticket.to_string(), "class": named.class,
-        "allowed": named.conflict.allowed, "admissions": admissions,
+        "allowed": named.conflict.allowed, "most_inside": named.conflict.most_inside, "passages": passages,
     })
 }

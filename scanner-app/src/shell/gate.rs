@@ -197,7 +197,7 @@ impl Gate {
         if progress.head.seq > progress.shown_seq {
             let event = station.event_id();
             let mut tx = self.journal.begin(event)?;
-            let last = tx.last_row()?.and_then(|row| RowBody::from_bytes(&row.bytes).ok());
+            let last = tx.row(progress.head.seq)?.and_then(|row| RowBody::from_bytes(&row.bytes).ok());
             let recalled = recall(&mut tx)?;
             drop(tx);
             if let Some(recorded) = recalled {
@@ -410,7 +410,7 @@ impl Gate {
                 };
                 crash::point(crash::Point::BeforeCommit);
                 let begun = self.journal.begin(station.event_id());
-                begun.and_then(|tx| record::record(tx, &scan, &here)).map_err(GateError::from)
+                begun.and_then(|tx| record::record(tx, &scan, None, &here)).map_err(GateError::from)
             }
         };
         let latency_us = u64::try_from(self.taken.elapsed().as_micros()).unwrap_or(u64::MAX);

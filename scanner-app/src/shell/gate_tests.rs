@@ -200,7 +200,7 @@ fn a_verdict_that_nobody_saw_appears_once_before_anything_else() {
             reach: Reach::Alone,
             now: Clock::new(journal.anchor().unwrap()).read(),
         };
-        record::record(journal.begin(EVENT).unwrap(), &scan, &here).unwrap();
+        record::record(journal.begin(EVENT).unwrap(), &scan, None, &here).unwrap();
     }
     let lines = run(folder.path(), &[short(1, 2, now_s).to_text()]);
     let first = lines.iter().find(|line| line["outcome"].is_string() || line["event"] == "ready").unwrap();

@@ -120,6 +120,7 @@ fn detail_json(detail: Detail) -> Value {
         Detail::GoTo { lane } => json!({ "lane_id": lane.0 }),
         Detail::Skew { seconds } => json!({ "skew_s": seconds }),
         Detail::Count { nth, of } => json!({ "nth": nth, "of": of }),
+        Detail::Left { guests } => json!({ "guests_left": guests }),
     }
 }
 

@@ -1,15 +1,21 @@
 //! The admission rules: pure, one place, the same for handheld, simulator and audit.
 //!
 //! The order is fixed, because it is what staff are told first: the code itself (checked before, in `ticket-signer`), then
-//! revoked or retired, class against lane and time, printed, admissions used, the partition rule, and last what makes the
+//! revoked or retired, class against lane and time, printed, guests inside, the partition rule, and last what makes the
 //! gate itself unsure (clock, list age). The device's lease comes before everything.
+//!
+//! On the way out only the code and whether anybody is inside count: nobody is kept in by a rule.
 
 use ticket_signer::{
-    ClassEntry, ClassId, CodeKind, EventId, LaneId, ParseError, Rejection, Serial, TicketId, TicketStatus, VerifiedCode,
+    ClassEntry, ClassId, CodeKind, DeviceId, EventId, HolderKey, LaneId, ParseError, Rejection, Serial, TicketId,
+    TicketStatus, VerifiedCode,
 };
 
+use crate::chain::ChainHead;
 use crate::clock::ClockReading;
-use crate::conflict::Admission;
+use crate::grant::Grant;
+use crate::ownership::Standing;
+use crate::passage::{Direction, Passage, usage};
 use crate::policy::{Partition, Policy, UnlistedPrinted};
 use crate::reason::Reason;
 use crate::view::{GateView, Reach, TicketView};
@@ -80,7 +86,7 @@ pub enum Detail {
         #[n(0)]
         seconds: i64,
     },
-    /// This is admission `nth` of `of`.
+    /// With this, `nth` guests of `of` are inside.
     #[n(6)]
     Count {
         #[n(0)]
@@ -88,6 +94,36 @@ pub enum Detail {
         #[n(1)]
         of: u8,
     },
+    /// So many guests may still come in.
+    #[n(7)]
+    Left {
+        #[n(0)]
+        guests: u8,
+    },
+}
+
+/// What is asked: by whom, where, under which policy, for how many guests.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub device: DeviceId,
+    pub lane: LaneId,
+    /// The policy as it holds now ([`Policy::at`]).
+    pub policy: Option<&'a Policy>,
+    pub reach: Reach,
+    /// The journal before the row that the decision becomes.
+    pub head: ChainHead,
+    pub grant: Option<&'a Grant>,
+    pub guests: u8,
+}
+
+/// A ticket whose code was verified, now or in the row that this act follows.
+#[derive(Debug, Clone, Copy)]
+struct Shown<'a> {
+    ticket: TicketId,
+    serial: Serial,
+    class: ClassId,
+    /// `None` for a row that this act follows: its code was looked at then.
+    code: Option<(CodeKind, Option<&'a HolderKey>)>,
 }
 
 /// What was decided, why, and what the journal must remember of it.
@@ -102,6 +138,9 @@ pub struct Decision {
     pub class: Option<ClassId>,
     /// The list did not have this ticket (or this issue of it).
     pub unlisted: bool,
+    pub direction: Direction,
+    /// How many guests the decision is about.
+    pub guests: u8,
     /// Admitted while cut off under the open rule: two lanes may have done the same.
     pub flagged: bool,
     /// Staff check an entitlement by eye.
@@ -111,7 +150,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn new(outcome: Outcome, reason: Reason) -> Self {
+    /// About no ticket.
+    pub(crate) fn plain(outcome: Outcome, reason: Reason) -> Self {
         Decision {
             outcome,
             reason,
@@ -120,6 +160,8 @@ impl Decision {
             serial: None,
             class: None,
             unlisted: false,
+            direction: Direction::In,
+            guests: 1,
             flagged: false,
             check_entitlement: false,
             raise_floor: None,
@@ -135,19 +177,53 @@ pub fn decide(
     code: Result<&VerifiedCode, &Rejection>,
     view: &TicketView,
     gate: &GateView,
-    lane: LaneId,
-    policy: Option<&Policy>,
-    reach: Reach,
+    asked: &Asked<'_>,
     now: &ClockReading,
 ) -> Decision {
-    let mut decision = match code {
-        Ok(code) => decide_verified(code, view, gate, lane, policy, reach, now),
+    let decision = match code {
+        Ok(code) => {
+            let shown = Shown {
+                ticket: code.ticket(),
+                serial: code.serial(),
+                class: code.class(),
+                code: Some((code.kind(), code.holder())),
+            };
+            let listed = view.entry.as_ref().map(|entry| entry.serial);
+            let known = listed.max(view.floor);
+            Decision {
+                unlisted: listed != Some(shown.serial),
+                // Only a credential vouches for its serial; a short code's serial is the list's own.
+                raise_floor: code
+                    .issuer()
+                    .filter(|_| known.is_none_or(|known| shown.serial > known))
+                    .map(|_| shown.serial),
+                ..decide_shown(&shown, view, gate, asked, now)
+            }
+        }
         Err(rejection) => decide_rejected(rejection, now),
     };
-    let Some(_) = policy.filter(|_| gate.list_version.is_some()) else {
-        return Decision { outcome: Outcome::Refuse, reason: Reason::NotReady, detail: None, ..decision };
-    };
-    if now.now_ms >= gate.lease_until_ms {
+    bounded(decision, gate, asked, now)
+}
+
+/// Decides whether `asked.guests` more guests of a group come in on a ticket that this lane has just admitted.
+pub fn decide_more(
+    (ticket, serial, class): (TicketId, Serial, ClassId),
+    view: &TicketView,
+    gate: &GateView,
+    asked: &Asked<'_>,
+    now: &ClockReading,
+) -> Decision {
+    let shown = Shown { ticket, serial, class, code: None };
+    bounded(decide_shown(&shown, view, gate, asked, now), gate, asked, now)
+}
+
+/// What comes before everything: a gate that is not ready, or has no lease, decides nothing else.
+fn bounded(mut decision: Decision, gate: &GateView, asked: &Asked<'_>, now: &ClockReading) -> Decision {
+    decision.direction = asked.direction();
+    decision.guests = asked.guests;
+    if asked.policy.is_none() || gate.list_version.is_none() {
+        decision = Decision { outcome: Outcome::Refuse, reason: Reason::NotReady, detail: None, ..decision };
+    } else if now.now_ms >= gate.lease_until_ms {
         decision = Decision { outcome: Outcome::Refuse, reason: Reason::LeaseExpired, detail: None, ..decision };
     }
     if decision.outcome != Outcome::Admit {
@@ -177,62 +253,77 @@ fn decide_rejected(rejection: &Rejection, now: &ClockReading) -> Decision {
     // A gate that doubts its own clock does not accuse the guest's.
     let doubted = now.in_doubt && matches!(reason, Reason::Stale | Reason::Early);
     let (outcome, reason) = if doubted { (Outcome::Review, Reason::ClockInDoubt) } else { (Outcome::Refuse, reason) };
-    Decision { detail, ticket: rejection.claimed_ticket(), ..Decision::new(outcome, reason) }
+    Decision { detail, ticket: rejection.claimed_ticket(), ..Decision::plain(outcome, reason) }
 }
 
-fn decide_verified(
-    code: &VerifiedCode,
+fn decide_shown(
+    shown: &Shown<'_>,
     view: &TicketView,
     gate: &GateView,
-    lane: LaneId,
-    policy: Option<&Policy>,
-    reach: Reach,
+    asked: &Asked<'_>,
     now: &ClockReading,
 ) -> Decision {
-    let serial = code.serial();
-    let listed = view.entry.as_ref().map(|entry| entry.serial);
-    let known = listed.max(view.floor);
-    let class = gate.classes.iter().find(|class| class.class == code.class());
+    let class = gate.classes.iter().find(|class| class.class == shown.class);
     let mut decision = Decision {
-        ticket: Some(code.ticket()),
-        serial: Some(serial),
-        class: Some(code.class()),
-        unlisted: listed != Some(serial),
+        ticket: Some(shown.ticket),
+        serial: Some(shown.serial),
+        class: Some(shown.class),
         check_entitlement: class
             .is_some_and(|class| class.flags & ticket_signer::credential::FLAG_CHECK_ENTITLEMENT != 0),
-        // Only a credential vouches for its serial; a short code's serial is the list's own.
-        raise_floor: code.issuer().filter(|_| known.is_none_or(|known| serial > known)).map(|_| serial),
-        ..Decision::new(Outcome::Refuse, Reason::NotReady)
+        ..Decision::plain(Outcome::Refuse, Reason::NotReady)
     };
-    let Some(policy) = policy else { return decision };
-    let (outcome, reason, detail) = rules(code, view, gate, class, lane, policy, reach, now);
-    decision.outcome = outcome;
-    decision.reason = reason;
-    decision.detail = detail;
-    decision.flagged =
-        outcome == Outcome::Admit && reach == Reach::Alone && policy.partition_of(code.class()) == Partition::Open;
+    let Some(policy) = asked.policy else { return decision };
+    let verdict = match asked.direction() {
+        Direction::In => way_in(shown, view, gate, class, policy, asked, now),
+        Direction::Out => way_out(view, asked),
+    };
+    (decision.outcome, decision.reason, decision.detail) = verdict;
+    decision.flagged = decision.reason == Reason::Admitted
+        && asked.reach == Reach::Alone
+        && policy.partition_of(shown.class) == Partition::Open;
     decision
 }
 
-#[expect(clippy::too_many_arguments, reason = "the rules look at all of this, and at nothing else")]
-fn rules(
-    code: &VerifiedCode,
+impl Asked<'_> {
+    /// Which way the lane's guests go.
+    pub fn direction(&self) -> Direction {
+        self.policy.and_then(|policy| policy.lane(self.lane)).map(|lane| lane.direction).unwrap_or_default()
+    }
+}
+
+/// An exit gives back what an entry took, and only where the entry is known.
+fn way_out(view: &TicketView, asked: &Asked<'_>) -> Verdict {
+    let inside = usage(&view.passages).inside;
+    if inside < u32::from(asked.guests) {
+        return (Outcome::Refuse, Reason::NotInside, None);
+    }
+    (Outcome::Admit, Reason::Exited, None)
+}
+
+fn way_in(
+    shown: &Shown<'_>,
     view: &TicketView,
     gate: &GateView,
     class: Option<&ClassEntry>,
-    lane: LaneId,
     policy: &Policy,
-    reach: Reach,
+    asked: &Asked<'_>,
     now: &ClockReading,
 ) -> Verdict {
     let refuse = |reason, detail| (Outcome::Refuse, reason, detail);
-    if let Some(verdict) = standing(code, view) {
+    if let Some(verdict) = standing(shown, view) {
         return verdict;
     }
     let Some(class) = class else { return (Outcome::Review, Reason::ClassUnknown, None) };
-    if !policy.lane(lane).is_some_and(|own| own.admits(class.class)) {
-        let other = policy.lanes_for(class.class).next();
-        return refuse(Reason::WrongLane, other.map(|other| Detail::GoTo { lane: LaneId(other.lane) }));
+    let own = policy.lane(asked.lane);
+    let elsewhere = |reason| {
+        let other = policy.lanes_for(class.class).find(|other| other.lane != asked.lane.0);
+        refuse(reason, other.map(|other| Detail::GoTo { lane: LaneId(other.lane) }))
+    };
+    if own.is_some_and(|own| own.closed) {
+        return elsewhere(Reason::LaneClosed);
+    }
+    if !own.is_some_and(|own| own.admits(class.class)) {
+        return elsewhere(Reason::WrongLane);
     }
     if now.now_ms < i64::from(class.valid_from_s) * 1000 {
         return refuse(Reason::NotYetValid, Some(Detail::Window { edge_s: class.valid_from_s }));
@@ -240,19 +331,21 @@ fn rules(
     if now.now_ms >= i64::from(class.valid_until_s) * 1000 {
         return refuse(Reason::NoLongerValid, Some(Detail::Window { edge_s: class.valid_until_s }));
     }
-    if code.kind() == CodeKind::Printed
-        && let Some(verdict) = printed(class.class, code.serial(), view, policy)
+    if shown.code.is_some_and(|(kind, _)| kind == CodeKind::Printed)
+        && let Some(verdict) = printed(class.class, shown.serial, view, policy)
     {
         return verdict;
     }
-    if view.admissions.len() >= usize::from(class.admissions) {
-        let last = view.admissions.iter().max();
-        return refuse(
-            Reason::Used,
-            last.map(|Admission { at_ms, lane, .. }| Detail::UsedAt { at_ms: *at_ms, lane: *lane }),
-        );
+    let inside = usage(&view.passages).inside;
+    let left = u32::from(class.admissions).saturating_sub(inside);
+    if left == 0 {
+        return refuse(Reason::Used, last_entry(&view.passages));
     }
-    if let Some(verdict) = partitioned(code, lane, policy, reach) {
+    if left < u32::from(asked.guests) {
+        let guests = u8::try_from(left).unwrap_or(u8::MAX);
+        return refuse(Reason::TooManyGuests, Some(Detail::Left { guests }));
+    }
+    if let Some(verdict) = partitioned(shown, gate, policy, asked, now) {
         return verdict;
     }
     if now.in_doubt {
@@ -261,16 +354,21 @@ fn rules(
     if now.now_ms >= gate.list_expires_at_s.saturating_mul(1000) {
         return (Outcome::Review, Reason::ListExpired, None);
     }
-    let nth = view.admissions.len() as u8 + 1;
+    let nth = u8::try_from(inside + u32::from(asked.guests)).unwrap_or(u8::MAX);
     let count = (class.admissions > 1).then_some(Detail::Count { nth, of: class.admissions });
     (Outcome::Admit, Reason::Admitted, count)
 }
 
+fn last_entry(passages: &[Passage]) -> Option<Detail> {
+    let entries = passages.iter().filter(|passage| passage.direction == Direction::In);
+    entries.max().map(|last| Detail::UsedAt { at_ms: last.at_ms, lane: last.lane })
+}
+
 /// Whether this issue of the ticket still stands, as the transaction sees it. The code was checked against an entry that
 /// was read before the transaction; where the two differ, the code must be read again.
-fn standing(code: &VerifiedCode, view: &TicketView) -> Option<Verdict> {
+fn standing(shown: &Shown<'_>, view: &TicketView) -> Option<Verdict> {
     let refuse = |reason| Some((Outcome::Refuse, reason, None));
-    let serial = code.serial();
+    let serial = shown.serial;
     if view.revoked_to.is_some_and(|revoked| serial <= revoked) {
         return refuse(Reason::Revoked);
     }
@@ -278,15 +376,21 @@ fn standing(code: &VerifiedCode, view: &TicketView) -> Option<Verdict> {
         return refuse(Reason::Retired);
     }
     match &view.entry {
-        Some(entry) if serial < entry.serial => refuse(Reason::Retired),
-        Some(entry) if serial == entry.serial && entry.status == TicketStatus::Revoked => refuse(Reason::Revoked),
-        Some(entry) if serial == entry.serial && entry.holder.as_ref() != code.holder() => match code.kind() {
+        Some(entry) if serial < entry.serial => return refuse(Reason::Retired),
+        Some(entry) if serial == entry.serial && entry.status == TicketStatus::Revoked => {
+            return refuse(Reason::Revoked);
+        }
+        _ => {}
+    }
+    let (kind, holder) = shown.code?;
+    match &view.entry {
+        Some(entry) if serial == entry.serial && entry.holder.as_ref() != holder => match kind {
             CodeKind::Short => refuse(Reason::ListChanged),
             CodeKind::Full | CodeKind::Printed => refuse(Reason::KeyMismatch),
         },
-        Some(entry) if serial == entry.serial && entry.class != code.class() => refuse(Reason::ListChanged),
-        Some(entry) if serial > entry.serial && code.kind() == CodeKind::Short => refuse(Reason::ListChanged),
-        None if code.kind() == CodeKind::Short => refuse(Reason::ListChanged),
+        Some(entry) if serial == entry.serial && entry.class != shown.class => refuse(Reason::ListChanged),
+        Some(entry) if serial > entry.serial && kind == CodeKind::Short => refuse(Reason::ListChanged),
+        None if kind == CodeKind::Short => refuse(Reason::ListChanged),
         _ => None,
     }
 }
@@ -303,21 +407,61 @@ fn printed(class: ClassId, shown: Serial, view: &TicketView, policy: &Policy) ->
     }
 }
 
-fn partitioned(code: &VerifiedCode, lane: LaneId, policy: &Policy, reach: Reach) -> Option<Verdict> {
+fn partitioned(
+    shown: &Shown<'_>,
+    gate: &GateView,
+    policy: &Policy,
+    asked: &Asked<'_>,
+    now: &ClockReading,
+) -> Option<Verdict> {
     let review = |reason, detail| Some((Outcome::Review, reason, detail));
-    match policy.partition_of(code.class()) {
+    let home = policy.home_group(shown.class, shown.ticket);
+    match policy.partition_of(shown.class) {
         Partition::Open => None,
-        // Grants come with ownership; until a lane can hold one, nobody is admitted under this rule without a supervisor.
-        Partition::Strict => review(Reason::NoGrant, None),
-        Partition::Bounded if reach == Reach::Server => None,
+        Partition::Bounded if asked.reach == Reach::Server => None,
         Partition::Bounded => {
-            let home = policy.home_group(code.class(), code.ticket());
-            if policy.lane(lane).is_some_and(|own| own.group == home) {
+            if policy.lane(asked.lane).is_some_and(|own| own.group == home) {
                 return None;
             }
-            let other = policy.lanes_for(code.class()).find(|lane| lane.group == home);
+            let other = policy.lanes_for(shown.class).find(|lane| lane.group == home);
             review(Reason::OtherGroup, other.map(|other| Detail::GoTo { lane: LaneId(other.lane) }))
         }
+        Partition::Strict => match policy.ownership(home).standing(asked.device, gate.cursor, now) {
+            Standing::Owner => None,
+            Standing::Ask { epoch, .. } => match asked.grant {
+                Some(grant) if granted(grant, epoch, shown.ticket, asked, now) => None,
+                _ => review(Reason::NoGrant, None),
+            },
+            Standing::Elsewhere { lane } => review(Reason::OwnedElsewhere, Some(Detail::GoTo { lane })),
+            Standing::Nobody => review(Reason::OwnerUnsure, None),
+        },
+    }
+}
+
+/// Whether a grant is for this ticket, this row and this moment.
+fn granted(grant: &Grant, epoch: u64, ticket: TicketId, asked: &Asked<'_>, now: &ClockReading) -> bool {
+    grant.ticket == ticket
+        && grant.device == asked.device
+        && (grant.chain, grant.seq) == (asked.head.epoch, asked.head.seq + 1)
+        && grant.guests >= asked.guests
+        && grant.epoch == epoch
+        && now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) < grant.until_ms
+}
+
+/// Whether a scan of this ticket must ask its owner for a grant first, and whom; for the engine, before the transaction.
+pub fn must_ask(
+    ticket: TicketId,
+    class: ClassId,
+    device: DeviceId,
+    policy: &Policy,
+    now: &ClockReading,
+) -> Option<u64> {
+    if policy.partition_of(class) != Partition::Strict {
+        return None;
+    }
+    match policy.ownership(policy.home_group(class, ticket)).standing(device, u64::MAX, now) {
+        Standing::Ask { node, .. } => Some(node),
+        _ => None,
     }
 }
 

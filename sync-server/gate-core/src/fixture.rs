@@ -95,6 +95,7 @@ pub(crate) fn policy() -> Policy {
         entrance: "North".to_owned(),
         group,
         classes,
+        ..LanePolicy::default()
     };
     Policy {
         event: EVENT.0,
@@ -109,5 +110,6 @@ pub(crate) fn policy() -> Policy {
         unlisted_printed: UnlistedPrinted::Review,
         home_groups: 2,
         lanes: vec![lane(1, 0, vec![]), lane(2, 1, vec![9])],
+        ..Policy::default()
     }
 }

@@ -9,11 +9,15 @@
 pub mod chain;
 pub mod clock;
 pub mod conflict;
+pub mod crowd;
 pub mod decide;
 #[cfg(test)]
 mod fixture;
+pub mod grant;
 pub mod merge;
+pub mod ownership;
 pub mod pack;
+pub mod passage;
 pub mod policy;
 pub mod reason;
 pub mod record;
@@ -23,8 +27,10 @@ pub mod view;
 pub mod wire;
 
 pub use clock::{ClockReading, GateClock};
-pub use conflict::{Admission, Conflict};
+pub use conflict::Conflict;
 pub use decide::{Decision, Detail, Outcome, decide};
+pub use grant::Grant;
+pub use passage::{Direction, Passage};
 pub use policy::{LanePolicy, Partition, Policy, UnlistedPrinted};
 pub use reason::Reason;
 pub use record::{JournalTx, Recorded, record};

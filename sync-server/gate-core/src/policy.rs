@@ -3,9 +3,14 @@
 //! On the wire it is a CBOR map with text keys (so that `ticket-signer policy` can make one from JSON) in an envelope that a
 //! `policy` key signed.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ticket_signer::{ClassId, EventId, LaneId, Purpose, SecretKey, TicketId, TrustStore, envelope};
+
+use crate::ownership::{Owner, Ownership};
+use crate::passage::Direction;
 
 /// What a lane may do with a ticket while it cannot hear the others. `docs/security.md` states each bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -31,7 +36,7 @@ pub enum UnlistedPrinted {
 }
 
 /// What the policy says of one lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LanePolicy {
     pub lane: u32,
     /// As staff call it.
@@ -41,9 +46,70 @@ pub struct LanePolicy {
     /// The home group that it belongs to: below `home_groups`.
     #[serde(default)]
     pub group: u16,
-    /// Classes that enter here; empty means all.
+    /// Classes that pass here; empty means all.
     #[serde(default)]
     pub classes: Vec<u16>,
+    /// Which way guests pass.
+    #[serde(default)]
+    pub direction: Direction,
+    /// No guest passes here for now.
+    #[serde(default)]
+    pub closed: bool,
+    /// What staff ask or check of every guest, as they read it.
+    #[serde(default)]
+    pub questions: Vec<String>,
+}
+
+/// What a supervisor changed for a while: it ends by itself, on a handheld that is cut off too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Temporary {
+    /// Unix milliseconds.
+    pub from_ms: i64,
+    /// Unix milliseconds.
+    pub until_ms: i64,
+    pub change: Change,
+}
+
+/// One change of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Of one class, or of all that have no rule of their own.
+    Partition {
+        class: Option<u16>,
+        partition: Partition,
+    },
+    LaneClosed {
+        lane: u32,
+        closed: bool,
+    },
+    LaneClasses {
+        lane: u32,
+        classes: Vec<u16>,
+    },
+    LaneDirection {
+        lane: u32,
+        direction: Direction,
+    },
+    UnlistedPrinted {
+        unlisted_printed: UnlistedPrinted,
+    },
+    FreshnessSteps {
+        freshness_steps: u32,
+    },
+}
+
+/// A supervisor's word to the staff at some lanes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneMessage {
+    /// Rises; a handheld shows each once.
+    pub id: u64,
+    /// Empty means all.
+    #[serde(default)]
+    pub lanes: Vec<u32>,
+    pub text: String,
+    /// Unix milliseconds; nobody needs to read it afterwards.
+    pub until_ms: i64,
 }
 
 /// A class whose partition rule differs from the event's.
@@ -82,6 +148,36 @@ pub struct Policy {
     #[serde(default = "defaults::home_groups")]
     pub home_groups: u16,
     pub lanes: Vec<LanePolicy>,
+    /// Who owns each home group under the strict rule; a group without a line is the cloud's.
+    #[serde(default)]
+    pub owners: Vec<Ownership>,
+    #[serde(default)]
+    pub temporary: Vec<Temporary>,
+    #[serde(default)]
+    pub messages: Vec<LaneMessage>,
+}
+
+/// As a policy that says nothing is read; it has no lanes yet.
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            event: 0,
+            version: 0,
+            issued_at_ms: 0,
+            partition: Partition::default(),
+            class_partitions: Vec::new(),
+            freshness_steps: defaults::freshness_steps(),
+            hold_off_ms: defaults::hold_off_ms(),
+            lease_s: defaults::lease_s(),
+            printed_classes: Vec::new(),
+            unlisted_printed: UnlistedPrinted::default(),
+            home_groups: defaults::home_groups(),
+            lanes: Vec::new(),
+            owners: Vec::new(),
+            temporary: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
 }
 
 mod defaults {
@@ -117,6 +213,10 @@ pub enum PolicyError {
 impl Policy {
     /// The most lanes of an event.
     pub const MAX_LANES: usize = 1024;
+    /// Codes stay fresh for ten minutes at most.
+    const MAX_FRESHNESS_STEPS: u32 = 40;
+    /// The most temporary changes, and the most messages.
+    const MAX_NOTES: usize = 100;
 
     pub fn lane(&self, lane: LaneId) -> Option<&LanePolicy> {
         self.lanes.iter().find(|candidate| candidate.lane == lane.0)
@@ -142,15 +242,75 @@ impl Policy {
         (wide % u64::from(self.home_groups.max(1))) as u16
     }
 
-    /// Lanes that admit `class`, to tell a guest where to go.
+    /// Lanes that are open to guests of `class` on their way in, to tell one where to go.
     pub fn lanes_for(&self, class: ClassId) -> impl Iterator<Item = &LanePolicy> {
-        self.lanes.iter().filter(move |lane| lane.admits(class))
+        let open = |lane: &&LanePolicy| !lane.closed && lane.direction == Direction::In;
+        self.lanes.iter().filter(open).filter(move |lane| lane.admits(class))
+    }
+
+    /// Who owns a home group under the strict rule.
+    pub fn ownership(&self, group: u16) -> Ownership {
+        self.owners.iter().find(|own| own.group == group).copied().unwrap_or(Ownership::of_the_cloud(group))
+    }
+
+    /// What is to be read at `lane` now, the newest last.
+    pub fn messages_for(&self, lane: LaneId, now_ms: i64) -> impl Iterator<Item = &LaneMessage> {
+        let concerns = move |message: &&LaneMessage| message.lanes.is_empty() || message.lanes.contains(&lane.0);
+        self.messages.iter().filter(concerns).filter(move |message| now_ms < message.until_ms)
+    }
+
+    /// The policy as it holds at a moment: temporary changes in their time, in their order.
+    pub fn at(&self, now_ms: i64) -> Cow<'_, Policy> {
+        let holds = |temporary: &&Temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms);
+        if self.temporary.iter().find(holds).is_none() {
+            return Cow::Borrowed(self);
+        }
+        let mut policy = self.clone();
+        for temporary in self.temporary.iter().filter(holds) {
+            policy.apply(&temporary.change);
+        }
+        Cow::Owned(policy)
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Partition { class: None, partition } => self.partition = *partition,
+            Change::Partition { class: Some(class), partition } => {
+                self.class_partitions.retain(|own| own.class != *class);
+                self.class_partitions.push(ClassPartition { class: *class, partition: *partition });
+            }
+            Change::LaneClosed { lane, closed } => self.at_lane(*lane, |lane| lane.closed = *closed),
+            Change::LaneClasses { lane, classes } => self.at_lane(*lane, |lane| lane.classes.clone_from(classes)),
+            Change::LaneDirection { lane, direction } => self.at_lane(*lane, |lane| lane.direction = *direction),
+            Change::UnlistedPrinted { unlisted_printed } => self.unlisted_printed = *unlisted_printed,
+            Change::FreshnessSteps { freshness_steps } => self.freshness_steps = *freshness_steps,
+        }
+    }
+
+    fn at_lane(&mut self, wanted: u32, change: impl FnOnce(&mut LanePolicy)) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.lane == wanted) {
+            change(lane);
+        }
     }
 
     /// Says what is wrong with a policy that somebody wrote.
     pub fn check(&self) -> Result<(), PolicyError> {
         let lanes_apart =
             self.lanes.iter().enumerate().all(|(at, lane)| self.lanes[at + 1..].iter().all(|o| o.lane != lane.lane));
+        let known = |lane: u32| self.lane(LaneId(lane)).is_some();
+        let names_lane = |change: &Change| match change {
+            Change::LaneClosed { lane, .. } | Change::LaneClasses { lane, .. } | Change::LaneDirection { lane, .. } => {
+                known(*lane)
+            }
+            _ => true,
+        };
+        let too_fresh = |change: &Change| matches!(change, Change::FreshnessSteps { freshness_steps } if *freshness_steps > Self::MAX_FRESHNESS_STEPS);
+        let groups_apart =
+            self.owners.iter().enumerate().all(|(at, own)| self.owners[at + 1..].iter().all(|o| o.group != own.group));
+        let owner_known = |own: &Ownership| match own.owner {
+            Owner::Node(_) => true,
+            Owner::Lane { lane, .. } => known(lane),
+        };
         let problem = if self.lanes.is_empty() {
             "it names no lane"
         } else if self.lanes.len() > Self::MAX_LANES {
@@ -161,12 +321,28 @@ impl Policy {
             "it has no home group; 1 is the least"
         } else if self.lanes.iter().any(|lane| lane.group >= self.home_groups) {
             "a lane belongs to a group that does not exist; groups count from 0"
-        } else if self.freshness_steps > 40 {
+        } else if self.freshness_steps > Self::MAX_FRESHNESS_STEPS
+            || self.temporary.iter().any(|temporary| too_fresh(&temporary.change))
+        {
             "codes would stay fresh for more than ten minutes (40 steps)"
         } else if self.hold_off_ms > 60_000 {
             "the hold-off is longer than a minute (60,000 ms)"
         } else if !(60..=7 * 86_400).contains(&self.lease_s) {
             "the lease must be between one minute and seven days"
+        } else if !groups_apart || self.owners.iter().any(|own| own.group >= self.home_groups) {
+            "the owners name a group twice, or one that does not exist"
+        } else if !self.owners.iter().all(owner_known) {
+            "an owner stands at a lane that the policy does not name"
+        } else if self.temporary.iter().any(|temporary| temporary.from_ms >= temporary.until_ms) {
+            "a temporary change ends before it begins"
+        } else if !self.temporary.iter().all(|temporary| names_lane(&temporary.change)) {
+            "a temporary change names a lane that the policy does not have"
+        } else if self.temporary.len() > Self::MAX_NOTES || self.messages.len() > Self::MAX_NOTES {
+            "it has more than 100 temporary changes or messages; take out those whose time is over"
+        } else if self.messages.iter().any(|message| message.text.trim().is_empty() || message.text.len() > 500) {
+            "a message to the lanes is empty or longer than 500 bytes"
+        } else if self.lanes.iter().any(LanePolicy::asks_too_much) {
+            "a lane asks more than 5 questions, or one that is empty or longer than 120 bytes"
         } else {
             return Ok(());
         };
@@ -207,5 +383,10 @@ impl Policy {
 impl LanePolicy {
     pub fn admits(&self, class: ClassId) -> bool {
         self.classes.is_empty() || self.classes.contains(&class.0)
+    }
+
+    fn asks_too_much(&self) -> bool {
+        let wrong = |question: &String| question.trim().is_empty() || question.len() > 120;
+        self.questions.len() > 5 || self.questions.iter().any(wrong)
     }
 }

@@ -6,6 +6,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     Admitted,
+    Exited,
+    Overridden,
     NotATicket,
     Damaged,
     Unknown,
@@ -23,13 +25,18 @@ pub enum Reason {
     Revoked,
     ClassUnknown,
     WrongLane,
+    LaneClosed,
     NotYetValid,
     NoLongerValid,
     PrintedNotAccepted,
     PrintedUnlisted,
     Used,
+    NotInside,
+    TooManyGuests,
     OtherGroup,
     NoGrant,
+    OwnedElsewhere,
+    OwnerUnsure,
     ClockInDoubt,
     ListExpired,
     LeaseExpired,
@@ -37,8 +44,10 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 36] = [
         Reason::Admitted,
+        Reason::Exited,
+        Reason::Overridden,
         Reason::NotATicket,
         Reason::Damaged,
         Reason::Unknown,
@@ -56,13 +65,18 @@ impl Reason {
         Reason::Revoked,
         Reason::ClassUnknown,
         Reason::WrongLane,
+        Reason::LaneClosed,
         Reason::NotYetValid,
         Reason::NoLongerValid,
         Reason::PrintedNotAccepted,
         Reason::PrintedUnlisted,
         Reason::Used,
+        Reason::NotInside,
+        Reason::TooManyGuests,
         Reason::OtherGroup,
         Reason::NoGrant,
+        Reason::OwnedElsewhere,
+        Reason::OwnerUnsure,
         Reason::ClockInDoubt,
         Reason::ListExpired,
         Reason::LeaseExpired,
@@ -96,6 +110,10 @@ impl Reason {
     fn text(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Reason::Admitted => ("admitted", "Welcome", "The ticket is valid.", "Let the guest through."),
+            Reason::Exited => ("exited", "Goodbye", "The guest has left.", "Let the guest out."),
+            Reason::Overridden => {
+                ("overridden", "Admitted by supervisor", "A supervisor lets the guest in.", "Let the guest through.")
+            }
             Reason::NotATicket => (
                 "not_a_ticket",
                 "Not a ticket",
@@ -189,6 +207,9 @@ impl Reason {
             Reason::WrongLane => {
                 ("wrong_lane", "Other lane", "This ticket enters at another lane.", "Send the guest to the lane shown.")
             }
+            Reason::LaneClosed => {
+                ("lane_closed", "Lane closed", "This lane is closed for now.", "Send the guest to the lane shown.")
+            }
             Reason::NotYetValid => (
                 "not_yet_valid",
                 "Too early",
@@ -213,6 +234,18 @@ impl Reason {
             Reason::Used => {
                 ("used", "Already used", "This ticket was admitted before.", "Send the guest to the service desk.")
             }
+            Reason::NotInside => (
+                "not_inside",
+                "No way back",
+                "Nobody is known to be inside on this ticket.",
+                "Let the guest out. The ticket does not let anyone in again.",
+            ),
+            Reason::TooManyGuests => (
+                "too_many_guests",
+                "Too many guests",
+                "The ticket is not for so many guests.",
+                "Let in only as many as the number shown.",
+            ),
             Reason::OtherGroup => (
                 "other_group",
                 "Supervisor decides",
@@ -222,8 +255,20 @@ impl Reason {
             Reason::NoGrant => (
                 "no_grant",
                 "Supervisor decides",
-                "This ticket needs a connection, and this lane has none.",
-                "Call the supervisor.",
+                "This ticket needs the server's word, and it has not come.",
+                "Scan once more. If it stays, call the supervisor.",
+            ),
+            Reason::OwnedElsewhere => (
+                "owned_elsewhere",
+                "Other lane",
+                "Only one lane may admit this ticket now, and it is another one.",
+                "Send the guest to the lane shown, or call the supervisor.",
+            ),
+            Reason::OwnerUnsure => (
+                "owner_unsure",
+                "Supervisor decides",
+                "It is not settled who may admit this ticket.",
+                "Call the supervisor. Connect the handheld to the network if you can.",
             ),
             Reason::ClockInDoubt => (
                 "clock_in_doubt",

@@ -1,14 +1,14 @@
 //! A journal row: deterministic CBOR (one array, fixed order), chained by SHA-256, signed by the device that wrote it.
 //!
-//! Every scan is a row, refusals included. A row carries the code as it was read, so that anyone who receives the row can
+//! Every scan is a row, refusals included, and so is what staff decide at the lane. A row carries the code as it was read, so that anyone who receives the row can
 //! check code and row again. What was no ticket of ours is kept as hash and length only: it may be anybody's private data.
 
 use sha2::{Digest as _, Sha256};
 use ticket_signer::{ClassId, DeviceId, EventId, LaneId, PublicKey, SecretKey, Serial, TicketId, domain};
 
 use crate::chain::row_hash;
-use crate::conflict::Admission;
 use crate::decide::{Detail, Outcome};
+use crate::passage::{Direction, Passage};
 use crate::reason::Reason;
 
 /// Bits of [`RowBody::marks`].
@@ -21,6 +21,47 @@ pub mod marks {
     pub const CLOCK_IN_DOUBT: u8 = 4;
     /// Staff were asked to check an entitlement by eye.
     pub const CHECK_ENTITLEMENT: u8 = 8;
+}
+
+/// What a row records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// A code was read and decided about.
+    Scan,
+    /// More guests of a group whose ticket was admitted by the row `of`.
+    More,
+    /// A supervisor let guests in whom the row `of` did not, or who have no code.
+    Override,
+    /// A supervisor set the clock; `note` says from what to what.
+    ClockReset,
+    /// Staff unlocked the handheld with their PIN, or tried to (`outcome` refuse).
+    Unlock,
+    /// This device owned a home group under the strict rule and has stopped; `note` is the group and the epoch.
+    Released,
+}
+
+impl Act {
+    const ALL: [Act; 6] = [Act::Scan, Act::More, Act::Override, Act::ClockReset, Act::Unlock, Act::Released];
+
+    pub fn to_byte(self) -> u8 {
+        match self {
+            Act::Scan => 1,
+            Act::More => 2,
+            Act::Override => 3,
+            Act::ClockReset => 4,
+            Act::Unlock => 5,
+            Act::Released => 6,
+        }
+    }
+
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Act::ALL.into_iter().find(|act| act.to_byte() == byte)
+    }
+
+    /// Whether guests may pass by it.
+    pub fn moves_guests(self) -> bool {
+        matches!(self, Act::Scan | Act::More | Act::Override)
+    }
 }
 
 /// What a row says.
@@ -82,6 +123,27 @@ pub struct RowBody {
     /// Version of the policy that was live; 0 for none.
     #[n(21)]
     pub policy_version: u64,
+    /// See [`Act`].
+    #[n(22)]
+    pub act: u8,
+    /// See [`Direction`].
+    #[n(23)]
+    pub direction: u8,
+    /// How many guests it is about; 0 where it is about none.
+    #[n(24)]
+    pub guests: u8,
+    /// The row of the same journal that this one follows.
+    #[n(25)]
+    pub of: Option<u64>,
+    /// Who decided it, where a member of staff did.
+    #[n(26)]
+    pub staff: Option<u16>,
+    /// The owner's signed grant that it used.
+    #[cbor(n(27), with = "minicbor::bytes")]
+    pub grant: Option<Vec<u8>>,
+    /// What staff wrote, or what the act needs to say; at most [`RowBody::MAX_NOTE`] bytes.
+    #[n(28)]
+    pub note: Option<String>,
 }
 
 /// Why a row was not believed.
@@ -104,6 +166,7 @@ impl RowBody {
     pub const FORMAT: u8 = 1;
     /// The most bytes that a row has; what is larger is no row.
     pub const MAX_LENGTH: usize = 1024;
+    pub const MAX_NOTE: usize = 160;
 
     pub fn to_bytes(&self) -> Vec<u8> {
         minicbor::to_vec(self).unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| {
@@ -120,6 +183,10 @@ impl RowBody {
         let sound = body.format == Self::FORMAT
             && decoder.position() == bytes.len()
             && body.outcome().is_some()
+            && body.act().is_some()
+            && Direction::from_byte(body.direction).is_some()
+            && (body.guests > 0) == body.act().is_some_and(Act::moves_guests)
+            && body.note.as_ref().is_none_or(|note| note.len() <= Self::MAX_NOTE)
             && body.seq > 0
             && body.seq <= i64::MAX as u64;
         // One spelling: what does not write back to the same bytes was not written by a gate.
@@ -135,18 +202,30 @@ impl RowBody {
         Reason::from_code(&self.reason)
     }
 
-    /// The admission that this row is, if it is one.
-    pub fn admission(&self) -> Option<(TicketId, Admission)> {
-        let ticket = self.ticket.filter(|_| self.outcome() == Some(Outcome::Admit))?;
-        let admission = Admission {
+    pub fn act(&self) -> Option<Act> {
+        Act::from_byte(self.act)
+    }
+
+    /// The ticket, where its code was verified; without a serial it is merely claimed.
+    pub fn verified_ticket(&self) -> Option<TicketId> {
+        self.ticket.filter(|_| self.serial.is_some())
+    }
+
+    /// The guests who passed on a verified ticket by this row, if any did.
+    pub fn passage(&self) -> Option<(TicketId, Passage)> {
+        let passed = self.outcome() == Some(Outcome::Admit) && self.act().is_some_and(Act::moves_guests);
+        let ticket = self.verified_ticket().filter(|_| passed)?;
+        let passage = Passage {
             at_ms: self.at_ms,
             uncertainty_ms: self.uncertainty_ms,
             device: self.device,
             lane: self.lane,
             epoch: self.epoch,
             seq: self.seq,
+            direction: Direction::from_byte(self.direction)?,
+            guests: self.guests,
         };
-        Some((ticket, admission))
+        Some((ticket, passage))
     }
 
     pub fn sign(&self, key: &SecretKey) -> SignedRow {

@@ -2,7 +2,7 @@
 
 use ticket_signer::{ClassEntry, ListedTicket, Serial};
 
-use crate::conflict::Admission;
+use crate::passage::Passage;
 
 /// A ticket as one transaction of the gate's database sees it. Everything here is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct TicketView {
     pub floor: Option<Serial>,
     /// Revoked up to and including this serial.
     pub revoked_to: Option<Serial>,
-    /// Every admission that this device made or has received, over all serials, oldest first.
-    pub admissions: Vec<Admission>,
+    /// Every entry and exit that this device recorded or has received, over all serials.
+    pub passages: Vec<Passage>,
 }
 
 /// The gate's own state at the time of the scan, as the same transaction sees it.
@@ -26,6 +26,8 @@ pub struct GateView {
     pub list_expires_at_s: i64,
     /// Unix milliseconds at which this device's lease ends.
     pub lease_until_ms: i64,
+    /// The feed's cursor: what other lanes did up to there is durable here.
+    pub cursor: u64,
     /// The event's table of classes.
     pub classes: Vec<ClassEntry>,
 }

@@ -24,7 +24,7 @@ use crate::tickets;
 
 /// How often a stream looks by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The most admissions sent in one part.
+/// The most entries and exits sent in one part.
 const PART: u32 = 256;
 /// Signed time goes out at least this often, in milliseconds: silence means a dead line.
 const TIME_EVERY_MS: i64 = 15_000;
@@ -101,12 +101,12 @@ impl LaneFeed {
             // This server was restored from a backup and counts anew. What the lane has already, it takes for known.
             self.cursor = 0;
         }
-        let part = store::admissions_after(&mut tx, self.device.event_id, self.cursor, self.device.id, PART).await?;
+        let part = store::passages_after(&mut tx, self.device.event_id, self.cursor, self.device.id, PART).await?;
         self.behind = part.len() == PART as usize;
-        for admission in part {
-            self.cursor = admission.merged;
-            let certificate = ByteBuf::from(admission.certificate);
-            let message = FeedMessage::Admission { row: admission.row.into(), device_certificate: certificate };
+        for passage in part {
+            self.cursor = passage.merged;
+            let certificate = ByteBuf::from(passage.certificate);
+            let message = FeedMessage::Admission { row: passage.row.into(), device_certificate: certificate };
             events.push(self.event(&message)?);
         }
         if self.behind {

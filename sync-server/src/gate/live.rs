@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gate_core::conflict::{self, Admission};
+use gate_core::conflict;
 use gate_core::decide::Outcome;
+use gate_core::passage::{Direction, Passage};
 use gate_core::reason::Reason;
-use gate_core::row::RowBody;
 use serde::Serialize;
 use ticket_signer::TicketId;
 use utoipa::ToSchema;
@@ -95,17 +95,23 @@ pub(super) struct ConflictBody {
     pub class: u16,
     pub class_name: String,
     pub allowed: u8,
-    pub admissions: Vec<AdmissionBody>,
+    /// The most guests that were inside on it.
+    pub most_inside: u32,
+    /// Entries and exits, oldest first.
+    pub passages: Vec<PassageBody>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(super) struct AdmissionBody {
+pub(super) struct PassageBody {
     pub device_id: String,
     pub device: String,
     pub lane_id: u32,
     pub lane: String,
     pub at_ms: i64,
     pub uncertainty_ms: u32,
+    /// `in` or `out`.
+    pub direction: String,
+    pub guests: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -117,9 +123,10 @@ pub(super) struct IncidentBody {
 }
 
 impl TotalsBody {
-    fn count(&mut self, outcome: u8, scans: i64) {
+    /// Counts guests who came in, and scans by which nobody did.
+    fn count(&mut self, outcome: u8, scans: i64, guests: i64) {
         match Outcome::from_byte(outcome) {
-            Some(Outcome::Admit) => self.admitted += scans,
+            Some(Outcome::Admit) => self.admitted += guests,
             Some(Outcome::Refuse) => self.refused += scans,
             Some(Outcome::Review) => self.review += scans,
             None => {}
@@ -133,8 +140,8 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     let devices = store::devices(tx, event_id).await?;
     let heads: BTreeMap<u64, i64> = store::head_seqs(tx, event_id).await?.into_iter().collect();
     let mut totals: BTreeMap<u32, TotalsBody> = BTreeMap::new();
-    for (lane, outcome, scans) in store::lane_totals(tx, event_id).await? {
-        totals.entry(lane).or_default().count(outcome, scans);
+    for (lane, outcome, scans, guests) in store::lane_totals(tx, event_id).await? {
+        totals.entry(lane).or_default().count(outcome, scans, guests);
     }
     let first_ms = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS - (HISTORY - 1) * MINUTE_MS;
     let minutes = store::minutes_since(tx, event_id, first_ms).await?;
@@ -190,8 +197,8 @@ fn per_minute(lines: &[&store::MinuteLine], now_ms: i64) -> PerMinuteBody {
     let present = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
     let rest = MINUTE_MS - (now_ms - present);
     let mut body = PerMinuteBody::default();
-    let mut sums: BTreeMap<(u8, &str), i64> = BTreeMap::new();
-    for (_, minute_ms, outcome, reason, scans) in lines {
+    let mut sums: BTreeMap<(u8, &str), (i64, i64)> = BTreeMap::new();
+    for (_, minute_ms, outcome, reason, scans, guests) in lines {
         let weight = if *minute_ms >= present {
             MINUTE_MS
         } else if *minute_ms == present - MINUTE_MS {
@@ -199,12 +206,15 @@ fn per_minute(lines: &[&store::MinuteLine], now_ms: i64) -> PerMinuteBody {
         } else {
             continue;
         };
-        *sums.entry((*outcome, reason)).or_default() += scans * weight;
+        let sum = sums.entry((*outcome, reason)).or_default();
+        sum.0 += scans * weight;
+        sum.1 += guests * weight;
     }
+    let whole = |weighted: i64| (weighted + MINUTE_MS / 2) / MINUTE_MS;
     let mut totals = TotalsBody::default();
-    for ((outcome, reason), weighted) in sums {
-        let count = (weighted + MINUTE_MS / 2) / MINUTE_MS;
-        totals.count(outcome, count);
+    for ((outcome, reason), (scans, guests)) in sums {
+        let count = whole(scans);
+        totals.count(outcome, count, whole(guests));
         if outcome == Outcome::Refuse.to_byte() && count > 0 {
             let sentence = Reason::from_code(reason).map_or("", Reason::sentence).to_owned();
             body.refusals.push(RefusalBody { reason: reason.to_owned(), sentence, count });
@@ -218,9 +228,9 @@ fn per_minute(lines: &[&store::MinuteLine], now_ms: i64) -> PerMinuteBody {
 fn history(lines: &[&store::MinuteLine], first_ms: i64) -> Vec<MinuteBody> {
     let empty = (0..HISTORY).map(|minute| (first_ms + minute * MINUTE_MS, TotalsBody::default()));
     let mut minutes: BTreeMap<i64, TotalsBody> = empty.collect();
-    for (_, minute_ms, outcome, _, scans) in lines {
+    for (_, minute_ms, outcome, _, scans, guests) in lines {
         if let Some(minute) = minutes.get_mut(minute_ms) {
-            minute.count(*outcome, *scans);
+            minute.count(*outcome, *scans, *guests);
         }
     }
     let body = |(minute_ms, totals): (i64, TotalsBody)| MinuteBody {
@@ -239,27 +249,30 @@ pub(super) async fn conflicts(
     devices: &[Device],
 ) -> Result<Vec<ConflictBody>> {
     let classes = lists::class_names(tx, event_id).await?;
-    let mut found: BTreeMap<TicketId, (u16, Vec<Admission>)> = BTreeMap::new();
-    for (ticket, bytes, admission) in store::repeated_admissions(tx, event_id).await? {
-        let class = RowBody::from_bytes(&bytes).ok().and_then(|body| body.class).map_or(0, |class| class.0);
+    let mut found: BTreeMap<TicketId, (u16, Vec<Passage>)> = BTreeMap::new();
+    for row in store::repeated_rows(tx, event_id).await? {
+        let Some((ticket, passage)) = row.passage() else { continue };
         let entry = found.entry(ticket).or_default();
-        entry.0 = class;
-        entry.1.push(admission);
+        entry.0 = row.class.map_or(0, |class| class.0);
+        entry.1.push(passage);
     }
-    let named = |admission: &Admission| AdmissionBody {
-        device_id: admission.device.to_string(),
-        device: devices.iter().find(|d| d.id == admission.device).map_or_else(String::new, |d| d.name.clone()),
-        lane_id: admission.lane.0,
-        lane: lanes.iter().find(|lane| lane.id == admission.lane.0).map_or_else(String::new, |lane| lane.name.clone()),
-        at_ms: admission.at_ms,
-        uncertainty_ms: admission.uncertainty_ms,
+    let named = |passage: &Passage| PassageBody {
+        device_id: passage.device.to_string(),
+        device: devices.iter().find(|d| d.id == passage.device).map_or_else(String::new, |d| d.name.clone()),
+        lane_id: passage.lane.0,
+        lane: lanes.iter().find(|lane| lane.id == passage.lane.0).map_or_else(String::new, |lane| lane.name.clone()),
+        at_ms: passage.at_ms,
+        uncertainty_ms: passage.uncertainty_ms,
+        direction: if passage.direction == Direction::In { "in" } else { "out" }.to_owned(),
+        guests: passage.guests,
     };
-    let body = |(ticket, (class, admissions)): (TicketId, (u16, Vec<Admission>))| {
+    let body = |(ticket, (class, passages)): (TicketId, (u16, Vec<Passage>))| {
         // What no table knows admits once, as at the gates.
         let (class_name, allowed) = classes.get(&class).cloned().unwrap_or_else(|| (String::new(), 1));
-        let conflict = conflict::conflict(ticket, allowed, &admissions)?;
-        let admissions = conflict.admissions.iter().map(named).collect();
-        Some(ConflictBody { ticket_id: ticket.to_string(), class, class_name, allowed, admissions })
+        let conflict = conflict::conflict(ticket, allowed, &passages)?;
+        let passages = conflict.passages.iter().map(named).collect();
+        let most_inside = conflict.most_inside;
+        Some(ConflictBody { ticket_id: ticket.to_string(), class, class_name, allowed, most_inside, passages })
     };
     Ok(found.into_iter().filter_map(body).collect())
 }

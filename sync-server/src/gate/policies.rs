@@ -59,6 +59,7 @@ async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
             entrance: lane.entrance.clone(),
             group: rules.home_group,
             classes: rules.classes.clone(),
+            ..LanePolicy::default()
         })
     };
     let partitions = rules.class_partitions.iter();
@@ -81,6 +82,7 @@ async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
         },
         home_groups: rules.home_groups,
         lanes: rules.lanes.iter().filter_map(lane).collect(),
+        ..Policy::default()
     })
 }
 

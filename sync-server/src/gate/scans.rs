@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use gate_core::chain::ChainHead;
 use gate_core::merge::{self, ChainState, CheckedRow, Incident, KnownRow};
+use gate_core::passage::Direction;
 use ticket_signer::{DeviceId, TicketId};
 
 use super::model::{DeviceState, GateError};
@@ -149,7 +150,7 @@ impl Batch for ScanBatch {
         let Some(first) = counted.first() else { return Ok(()) };
         let mut admitted: BTreeMap<u8, BTreeSet<TicketId>> = BTreeMap::new();
         for row in &counted {
-            if let Some((ticket, _)) = row.body.admission() {
+            if let Some((ticket, _)) = row.body.passage().filter(|(_, passage)| passage.direction == Direction::In) {
                 let allowed = row.body.class.and_then(|class| state.allowed.get(&class.0)).copied().unwrap_or(1);
                 admitted.entry(allowed).or_default().insert(ticket);
             }

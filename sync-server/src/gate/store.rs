@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gate_core::chain::ChainHead;
-use gate_core::conflict::Admission;
 use gate_core::decide::Outcome;
 use gate_core::merge::{CheckedRow, Incident, KnownRow};
-use gate_core::row::SignedRow;
-use ticket_signer::{DeviceId, LaneId, PublicKey, TicketId};
+use gate_core::passage::Direction;
+use gate_core::row::{Act, RowBody, SignedRow};
+use ticket_signer::{DeviceId, PublicKey, TicketId};
 
 use super::model::{Device, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
@@ -259,15 +259,18 @@ pub async fn insert_rows(tx: &mut Tx, rows: &[(CheckedRow, bool)]) -> Result<()>
                 body.prev,
                 &row.row.bytes,
                 row.row.signature,
-                merged
+                merged,
+                body.act,
+                guests(body, Direction::In),
+                guests(body, Direction::Out)
             ]
             .to_vec()
         })
         .collect();
     tx.execute_each(
         "INSERT INTO scans (device_id, epoch, seq, event_id, lane_id, at_ms, uncertainty_ms, outcome, reason, ticket_id,
-                            quarantined, hash, prev, bytes, signature, merged)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                            quarantined, hash, prev, bytes, signature, merged, act, guests_in, guests_out)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         &sets,
     )
     .await?;
@@ -290,38 +293,54 @@ pub async fn insert_incidents(tx: &mut Tx, incidents: &[(DeviceId, u32, Incident
     Ok(())
 }
 
-/// Counts rows into their lanes' minutes.
+/// The guests who went this way by a row, on a verified ticket.
+fn guests(body: &RowBody, way: Direction) -> u8 {
+    body.passage().filter(|(_, passage)| passage.direction == way).map_or(0, |(_, passage)| passage.guests)
+}
+
+/// Guests who came in by a row, with a ticket or by a supervisor's word alone.
+fn guests_in(body: &RowBody) -> i64 {
+    let came = body.outcome() == Some(Outcome::Admit) && body.direction == Direction::In.to_byte();
+    if came { i64::from(body.guests) } else { 0 }
+}
+
+/// Counts rows by which guests may pass into their lanes' minutes: scans, and guests who came in.
 pub async fn count_minutes(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
-    let mut counts: BTreeMap<(u32, u32, i64, u8, &str), i64> = BTreeMap::new();
-    for row in rows {
+    let mut counts: BTreeMap<(u32, u32, i64, u8, &str), (i64, i64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.body.act().is_some_and(Act::moves_guests)) {
         let body = &row.body;
         // Saturating, for the time is whatever the device says it is.
         let minute_ms = body.at_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS);
-        *counts.entry((body.event.0, body.lane.0, minute_ms, body.outcome, &body.reason)).or_default() += 1;
+        let count = counts.entry((body.event.0, body.lane.0, minute_ms, body.outcome, &body.reason)).or_default();
+        count.0 += 1;
+        count.1 += guests_in(body);
     }
     let sets: Vec<Vec<Value>> = counts
         .into_iter()
-        .map(|((event, lane, minute_ms, outcome, reason), scans)| {
-            params![event, lane, minute_ms, outcome, reason, scans].to_vec()
+        .map(|((event, lane, minute_ms, outcome, reason), (scans, guests))| {
+            params![event, lane, minute_ms, outcome, reason, scans, guests].to_vec()
         })
         .collect();
     tx.execute_each(
-        "INSERT INTO lane_minutes (event_id, lane_id, minute_ms, outcome, reason, scans) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (event_id, lane_id, minute_ms, outcome, reason) DO UPDATE SET scans = lane_minutes.scans + $6",
+        "INSERT INTO lane_minutes (event_id, lane_id, minute_ms, outcome, reason, scans, guests)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (event_id, lane_id, minute_ms, outcome, reason)
+         DO UPDATE SET scans = lane_minutes.scans + $6, guests = lane_minutes.guests + $7",
         &sets,
     )
     .await?;
     Ok(())
 }
 
-/// Notes the tickets of `event_id` among these that have more admissions now than the number beside them allows.
+/// Notes the tickets of `event_id` among these on which more guests came in by now than the number beside them allows;
+/// whether some left in between is for [`gate_core::conflict`] to say.
 pub async fn note_repeated(tx: &mut Tx, event_id: u32, admitted: &BTreeMap<u8, BTreeSet<TicketId>>) -> Result<()> {
-    let names: Vec<String> = (0..TICKETS_AT_ONCE).map(|at| format!("${}", at + 4)).collect();
+    let names: Vec<String> = (0..TICKETS_AT_ONCE).map(|at| format!("${}", at + 3)).collect();
     let sql = format!(
         "INSERT INTO repeated_tickets (event_id, ticket_id)
          SELECT event_id, ticket_id FROM scans
-         WHERE event_id = $1 AND outcome = $2 AND quarantined = 0 AND ticket_id IN ({})
-         GROUP BY event_id, ticket_id HAVING COUNT(*) > $3
+         WHERE event_id = $1 AND quarantined = 0 AND ticket_id IN ({})
+         GROUP BY event_id, ticket_id HAVING SUM(guests_in) > $2
          ON CONFLICT (event_id, ticket_id) DO NOTHING",
         names.join(", ")
     );
@@ -329,7 +348,7 @@ pub async fn note_repeated(tx: &mut Tx, event_id: u32, admitted: &BTreeMap<u8, B
         let tickets: Vec<TicketId> = tickets.iter().copied().collect();
         for part in tickets.chunks(TICKETS_AT_ONCE) {
             let Some(first) = part.first() else { continue };
-            let mut values = params![event_id, Outcome::Admit.to_byte(), *allowed].to_vec();
+            let mut values = params![event_id, *allowed].to_vec();
             let padded = part.iter().chain(std::iter::repeat(first));
             values.extend(padded.take(TICKETS_AT_ONCE).map(|ticket| Value::from(ticket.0)));
             tx.execute(&sql, &values).await?;
@@ -347,33 +366,33 @@ pub async fn merged(tx: &mut Tx, event_id: u32) -> Result<u64> {
     Ok(found.map_or(0, |(merged,)| merged))
 }
 
-/// An admission for the feed: its place, its row, its device's certificate.
-pub struct FedAdmission {
+/// An entry or exit for the feed: its place, its row, its device's certificate.
+pub struct FedPassage {
     pub merged: u64,
     pub row: SignedRow,
     pub certificate: Vec<u8>,
 }
 
-/// Admissions of other devices after the cursor, oldest first.
-pub async fn admissions_after(
+/// Entries and exits at other devices after the cursor, in the order of their merging.
+pub async fn passages_after(
     tx: &mut Tx,
     event_id: u32,
     cursor: u64,
     except: DeviceId,
     limit: u32,
-) -> Result<Vec<FedAdmission>> {
+) -> Result<Vec<FedPassage>> {
     type Columns = (u64, Vec<u8>, [u8; 64], Vec<u8>);
     let rows: Vec<Columns> = tx
         .query(
             "SELECT scans.merged, scans.bytes, scans.signature, devices.certificate
              FROM scans JOIN devices ON devices.id = scans.device_id
-             WHERE scans.event_id = $1 AND scans.merged > $2 AND scans.outcome = $3 AND scans.quarantined = 0
-               AND scans.device_id <> $4 AND devices.certificate IS NOT NULL
-             ORDER BY scans.merged LIMIT $5",
-            params![event_id, cursor, Outcome::Admit.to_byte(), except.0, limit],
+             WHERE scans.event_id = $1 AND scans.merged > $2 AND scans.guests_in + scans.guests_out > 0
+               AND scans.quarantined = 0 AND scans.device_id <> $3 AND devices.certificate IS NOT NULL
+             ORDER BY scans.merged LIMIT $4",
+            params![event_id, cursor, except.0, limit],
         )
         .await?;
-    let fed = |(merged, bytes, signature, certificate)| FedAdmission {
+    let fed = |(merged, bytes, signature, certificate)| FedPassage {
         merged,
         row: SignedRow { bytes, signature },
         certificate,
@@ -381,21 +400,21 @@ pub async fn admissions_after(
     Ok(rows.into_iter().map(fed).collect())
 }
 
-/// One line of the lanes' minutes: lane, minute, outcome, reason, scans.
-pub type MinuteLine = (u32, i64, u8, String, i64);
+/// One line of the lanes' minutes: lane, minute, outcome, reason, scans, guests who came in.
+pub type MinuteLine = (u32, i64, u8, String, i64, i64);
 
 pub async fn minutes_since(tx: &mut Tx, event_id: u32, since_ms: i64) -> Result<Vec<MinuteLine>> {
     tx.query(
-        "SELECT lane_id, minute_ms, outcome, reason, scans FROM lane_minutes WHERE event_id = $1 AND minute_ms >= $2",
+        "SELECT lane_id, minute_ms, outcome, reason, scans, guests FROM lane_minutes WHERE event_id = $1 AND minute_ms >= $2",
         params![event_id, since_ms],
     )
     .await
 }
 
-/// Scans of each lane by outcome, over all time.
-pub async fn lane_totals(tx: &mut Tx, event_id: u32) -> Result<Vec<(u32, u8, i64)>> {
+/// Scans of each lane by outcome, over all time, and guests who came in.
+pub async fn lane_totals(tx: &mut Tx, event_id: u32) -> Result<Vec<(u32, u8, i64, i64)>> {
     tx.query(
-        "SELECT lane_id, outcome, SUM(scans) FROM lane_minutes WHERE event_id = $1 GROUP BY lane_id, outcome",
+        "SELECT lane_id, outcome, SUM(scans), SUM(guests) FROM lane_minutes WHERE event_id = $1 GROUP BY lane_id, outcome",
         params![event_id],
     )
     .await
@@ -411,24 +430,17 @@ pub async fn head_seqs(tx: &mut Tx, event_id: u32) -> Result<Vec<(u64, i64)>> {
     .await
 }
 
-/// Every admission of the tickets that were admitted more than once: ticket, the row's bytes, admission.
-pub async fn repeated_admissions(tx: &mut Tx, event_id: u32) -> Result<Vec<(TicketId, Vec<u8>, Admission)>> {
-    type Columns = (u64, Vec<u8>, i64, u32, u64, u32, u64, u64);
-    let rows: Vec<Columns> = tx
+/// Every row of the tickets on which more guests came in than they allow.
+pub async fn repeated_rows(tx: &mut Tx, event_id: u32) -> Result<Vec<RowBody>> {
+    let rows: Vec<(Vec<u8>,)> = tx
         .query(
-            "SELECT scans.ticket_id, scans.bytes, scans.at_ms, scans.uncertainty_ms, scans.device_id, scans.lane_id,
-                    scans.epoch, scans.seq
-             FROM repeated_tickets
+            "SELECT scans.bytes FROM repeated_tickets
              JOIN scans ON scans.event_id = repeated_tickets.event_id AND scans.ticket_id = repeated_tickets.ticket_id
-             WHERE repeated_tickets.event_id = $1 AND scans.outcome = $2 AND scans.quarantined = 0",
-            params![event_id, Outcome::Admit.to_byte()],
+             WHERE repeated_tickets.event_id = $1 AND scans.guests_in + scans.guests_out > 0 AND scans.quarantined = 0",
+            params![event_id],
         )
         .await?;
-    let read = |(ticket, bytes, at_ms, uncertainty_ms, device, lane, epoch, seq)| {
-        let admission = Admission { at_ms, uncertainty_ms, device: DeviceId(device), lane: LaneId(lane), epoch, seq };
-        (TicketId(ticket), bytes, admission)
-    };
-    Ok(rows.into_iter().map(read).collect())
+    rows.into_iter().map(|(bytes,)| RowBody::from_bytes(&bytes).map_err(shape)).collect()
 }
 
 /// An incident: device, sequence number, kind, time.
@@ -462,8 +474,9 @@ pub async fn chain_gaps(tx: &mut Tx) -> Result<Vec<(DeviceId, u64, i64, i64)>> {
 pub async fn minute_gaps(tx: &mut Tx) -> Result<Vec<(u32, i64, i64)>> {
     let said: Vec<(u32, i64)> =
         tx.query("SELECT event_id, SUM(scans) FROM lane_minutes GROUP BY event_id", params![]).await?;
-    let counted: Vec<(u32, i64)> =
-        tx.query("SELECT event_id, COUNT(*) FROM scans WHERE quarantined = 0 GROUP BY event_id", params![]).await?;
+    let counted: Vec<(u32, i64)> = tx
+        .query("SELECT event_id, COUNT(*) FROM scans WHERE quarantined = 0 AND act <= 3 GROUP BY event_id", params![])
+        .await?;
     let said: BTreeMap<u32, i64> = said.into_iter().collect();
     let gap = |(event, counted): (u32, i64)| {
         let said = said.get(&event).copied().unwrap_or(0);

@@ -126,6 +126,13 @@ impl Handheld {
             marks: 0,
             list_version: 1,
             policy_version: 1,
+            act: 1,
+            direction: 1,
+            guests: 1,
+            of: None,
+            staff: None,
+            grant: None,
+            note: None,
         };
         self.rows.push(body.sign(&self.key));
     }
@@ -337,12 +344,12 @@ async fn a_ticket_admitted_at_two_lanes_is_a_conflict_and_reaches_the_feed() {
     let conflicts = answer["conflicts"].as_array().unwrap();
     assert_eq!((conflicts.len(), &conflicts[0]["ticket_id"]), (1, &json!("000000000000002a")));
     let lanes: Vec<&Value> =
-        conflicts[0]["admissions"].as_array().unwrap().iter().map(|admission| &admission["lane"]).collect();
+        conflicts[0]["passages"].as_array().unwrap().iter().map(|admission| &admission["lane"]).collect();
     assert_eq!(lanes, [&json!("Lane 2"), &json!("Lane 1")], "oldest first");
     let mut tx = server.site.platform.store.read().await.unwrap();
-    let fed = super::store::admissions_after(&mut tx, 1, 0, two.id, 10).await.unwrap();
+    let fed = super::store::passages_after(&mut tx, 1, 0, two.id, 10).await.unwrap();
     assert_eq!(fed.iter().map(|fed| fed.row.clone()).collect::<Vec<_>>(), one.rows, "what others did, not one's own");
-    assert_eq!(super::store::admissions_after(&mut tx, 1, fed[0].merged, two.id, 10).await.unwrap().len(), 1);
+    assert_eq!(super::store::passages_after(&mut tx, 1, fed[0].merged, two.id, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use gate_core::chain::ChainHead;
+use gate_core::decide::Asked;
 use gate_core::{GateView, Outcome, Reach, TicketView, decide};
 use ticket_signer::{
-    HolderAlgorithm, HolderKey, ListedTicket, Role, UntrustedCode, VerifiedCode, VerifyContext, verify,
+    DeviceId, HolderAlgorithm, HolderKey, ListedTicket, Role, UntrustedCode, VerifiedCode, VerifyContext, verify,
 };
 
 use crate::machine;
@@ -89,6 +91,7 @@ impl Gate {
         let view = GateView {
             list_version: Some(1),
             list_expires_at_s: NOW_S + 3600,
+            cursor: 0,
             lease_until_ms: (NOW_S + 3600) * 1000,
             classes: site::classes(),
         };
@@ -111,7 +114,16 @@ impl Gate {
         verified: Result<&VerifiedCode, &ticket_signer::Rejection>,
         view: &TicketView,
     ) -> gate_core::Decision {
-        decide(verified, view, &self.view, site::LANE, Some(&self.policy), Reach::Alone, &self.now)
+        let asked = Asked {
+            device: DeviceId(1),
+            lane: site::LANE,
+            policy: Some(&self.policy),
+            reach: Reach::Alone,
+            head: ChainHead::start(1),
+            grant: None,
+            guests: 1,
+        };
+        decide(verified, view, &self.view, &asked, &self.now)
     }
 
     /// Elapsed time and processor time of each decision.

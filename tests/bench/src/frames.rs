@@ -208,7 +208,7 @@ impl Lane {
             reach: Reach::Alone,
             now: site::clock(self.now_s()),
         };
-        let recorded = record(self.journal.begin(EVENT)?, &scan, &station)?;
+        let recorded = record(self.journal.begin(EVENT)?, &scan, None, &station)?;
         let done = began.elapsed();
         let used = machine::thread_time() - used;
         ensure!(scan.text == expected.as_bytes(), "a code was read as another one");

@@ -154,6 +154,13 @@ fn row(device: &Device, guest: &Guest, head: ChainHead, number: usize) -> Result
         marks: 0,
         list_version: 1,
         policy_version: 1,
+        act: 1,
+        direction: 1,
+        guests: 1,
+        of: None,
+        staff: None,
+        grant: None,
+        note: None,
     })
 }
 

@@ -201,7 +201,7 @@ pub fn policy() -> Policy {
         name: format!("Lane {lane}"),
         entrance: "North".to_owned(),
         group: 0,
-        classes: Vec::new(),
+        ..LanePolicy::default()
     };
     Policy {
         event: EVENT.0,
@@ -216,6 +216,7 @@ pub fn policy() -> Policy {
         unlisted_printed: UnlistedPrinted::Review,
         home_groups: 1,
         lanes: (1..=10).map(lane).collect(),
+        ..Policy::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gate_core::chain::ChainHead;
 use gate_core::clock::ClockReading;
 use gate_core::record::{NewRow, Station, recall, record};
-use gate_core::{Admission, GateView, JournalTx, SignedRow, TicketView};
+use gate_core::{GateView, JournalTx, Passage, SignedRow, TicketView};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use ticket_signer::{
@@ -21,7 +21,7 @@ use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, full,
 #[derive(Default)]
 struct Memory {
     list: BTreeMap<TicketId, ListedTicket>,
-    admissions: Vec<(TicketId, Admission)>,
+    passages: Vec<(TicketId, Passage)>,
     rows: Vec<SignedRow>,
     full: bool,
 }
@@ -31,14 +31,15 @@ struct Full;
 impl JournalTx for &mut Memory {
     type Error = Full;
     fn ticket(&mut self, ticket: TicketId) -> Result<TicketView, Full> {
-        let admissions = self.admissions.iter().filter(|(of, _)| *of == ticket).map(|(_, one)| *one).collect();
-        Ok(TicketView { entry: self.list.get(&ticket).cloned(), admissions, ..TicketView::default() })
+        let passages = self.passages.iter().filter(|(of, _)| *of == ticket).map(|(_, one)| *one).collect();
+        Ok(TicketView { entry: self.list.get(&ticket).cloned(), passages, ..TicketView::default() })
     }
     fn gate(&mut self) -> Result<GateView, Full> {
         Ok(GateView {
             list_version: Some(1),
             list_expires_at_s: i64::MAX / 1000,
             lease_until_ms: i64::MAX,
+            cursor: 0,
             classes: vec![Organiser::default().class(1)],
         })
     }
@@ -46,15 +47,15 @@ impl JournalTx for &mut Memory {
         let hash = self.rows.last().map_or([0; 32], SignedRow::hash);
         Ok(ChainHead { epoch: 1, seq: self.rows.len() as u64, hash })
     }
-    fn last_row(&mut self) -> Result<Option<SignedRow>, Full> {
-        Ok(self.rows.last().cloned())
+    fn row(&mut self, seq: u64) -> Result<Option<SignedRow>, Full> {
+        Ok(self.rows.get(seq as usize - 1).cloned())
     }
     fn append(&mut self, row: &NewRow) -> Result<(), Full> {
         if self.full {
             return Err(Full);
         }
         self.rows.push(row.row.clone());
-        self.admissions.extend(row.admission);
+        self.passages.extend(row.passage);
         Ok(())
     }
     fn commit(self) -> Result<(), Full> {
@@ -124,7 +125,7 @@ impl Lane {
         let now = ClockReading { now_ms: self.at().now_ms, uncertainty_ms: 1, in_doubt: false, offset_ms: 0 };
         let station =
             Station { device: DEVICE, key: &key, event: EVENT, lane: LANE, policy: Some(&policy), reach, now };
-        match record(&mut self.memory, scan, &station) {
+        match record(&mut self.memory, scan, None, &station) {
             Ok(recorded) => {
                 Input::Recorded { recorded: Box::new(recorded), text: Some(scan.text.clone()), latency_us: Some(1) }
             }

@@ -6,7 +6,7 @@
 pub mod times;
 pub mod view;
 
-use gate_core::{Conflict, Detail, Outcome, Reason, Recorded};
+use gate_core::{Conflict, Detail, Direction, Outcome, Reason, Recorded};
 use jiff::tz::TimeZone;
 use ticket_signer::{ClassEntry, ClassId, DeviceId, LaneId};
 
@@ -78,6 +78,7 @@ pub enum Named {
     GoTo { lane_id: u32, lane: String, entrance: String },
     Skew { seconds: i64 },
     Count { nth: u8, of: u8 },
+    Left { guests: u8 },
 }
 
 impl Verdict {
@@ -170,6 +171,10 @@ pub fn verdict(recorded: Recorded, naming: &Naming, now_ms: i64) -> Verdict {
             count = format!("{nth} of {of}");
             Named::Count { nth, of }
         }
+        Detail::Left { guests } => {
+            details.push(if guests == 1 { "1 guest left".to_owned() } else { format!("{guests} guests left") });
+            Named::Left { guests }
+        }
     });
     if decision.check_entitlement && decision.outcome == Outcome::Admit {
         details.push("Check the guest's entitlement".to_owned());
@@ -195,28 +200,32 @@ pub fn verdict(recorded: Recorded, naming: &Naming, now_ms: i64) -> Verdict {
 pub struct NamedConflict {
     pub conflict: Conflict,
     pub class: String,
-    pub admissions: Vec<NamedAdmission>,
+    pub passages: Vec<NamedPassage>,
 }
 
-/// One admission of a conflict with its names.
+/// One entry or exit of a conflict with its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedAdmission {
+pub struct NamedPassage {
     pub lane: String,
     /// `20:14:05 ± 2 s`.
     pub at: String,
+    /// `out`, `3 guests`; empty for one guest on the way in.
+    pub way: String,
 }
 
 pub fn named_conflict(class: ClassId, conflict: Conflict, naming: &Naming, now_ms: i64) -> NamedConflict {
-    let named = |admission: &gate_core::Admission| NamedAdmission {
-        lane: naming.lane_name(admission.lane),
-        at: match admission.uncertainty_ms.div_ceil(1000) {
-            0 | 1 => times::moment(admission.at_ms, now_ms, &naming.zone),
-            s => format!("{} \u{b1} {s} s", times::moment(admission.at_ms, now_ms, &naming.zone)),
+    let named = |passage: &gate_core::Passage| NamedPassage {
+        lane: naming.lane_name(passage.lane),
+        at: match passage.uncertainty_ms.div_ceil(1000) {
+            0 | 1 => times::moment(passage.at_ms, now_ms, &naming.zone),
+            s => format!("{} \u{b1} {s} s", times::moment(passage.at_ms, now_ms, &naming.zone)),
+        },
+        way: match (passage.direction, passage.guests) {
+            (Direction::In, 1) => String::new(),
+            (Direction::In, guests) => format!("{guests} guests"),
+            (Direction::Out, 1) => "out".to_owned(),
+            (Direction::Out, guests) => format!("{guests} guests out"),
         },
     };
-    NamedConflict {
-        class: naming.class_name(class),
-        admissions: conflict.admissions.iter().map(named).collect(),
-        conflict,
-    }
+    NamedConflict { class: naming.class_name(class), passages: conflict.passages.iter().map(named).collect(), conflict }
 }

@@ -8,27 +8,27 @@ use ticket_signer::{ClassId, DeviceCertificate, EventId, TicketId};
 
 use super::{Journal, JournalError, bits, tx};
 
-/// Another device's admission, checked: certificate by the trust store, row by the certificate's key.
+/// Another device's entry or exit, checked: certificate by the trust store, row by the certificate's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceivedAdmission {
+pub struct ReceivedPassage {
     pub row: SignedRow,
     pub body: RowBody,
     pub certificate: DeviceCertificate,
 }
 
 impl Journal {
-    /// Keeps a batch of admissions and the feed's cursor in one transaction. Returns the tickets that were new to us.
+    /// Keeps a batch of passages and the feed's cursor in one transaction. Returns the tickets that were new to us.
     pub fn receive(
         &mut self,
         event: EventId,
-        batch: &[ReceivedAdmission],
+        batch: &[ReceivedPassage],
         cursor: Option<u64>,
     ) -> Result<Vec<TicketId>, JournalError> {
         self.write(|tx| {
             let mut tickets = Vec::new();
             for received in batch {
                 let (body, row) = (&received.body, &received.row);
-                let (Some((ticket, admission)), Some(class)) = (body.admission(), body.class) else { continue };
+                let (Some((ticket, passage)), Some(class)) = (body.passage(), body.class) else { continue };
                 let certificate = received.certificate.to_bytes();
                 tx.prepare_cached("INSERT INTO device_certificate (bytes) VALUES (?1) ON CONFLICT DO NOTHING")?
                     .execute([&certificate[..]])?;
@@ -43,7 +43,7 @@ impl Journal {
                     &certificate[..]
                 ])?;
                 if new > 0 {
-                    tx::add_admission(tx, event, ticket, class, &admission)?;
+                    tx::add_passage(tx, event, ticket, class, &passage)?;
                     tickets.push(ticket);
                 }
             }
@@ -78,28 +78,27 @@ impl Journal {
 
     /// The conflict over one ticket, if there is one, and the ticket's class.
     pub fn conflict(&self, event: EventId, ticket: TicketId) -> Result<Option<(ClassId, Conflict)>, JournalError> {
-        let sql = "SELECT admission.class, coalesce(class.admissions, 1) FROM admission
-                   LEFT JOIN class ON class.event = admission.event AND class.class = admission.class
-                   WHERE admission.event = ?1 AND admission.ticket = ?2 LIMIT 1";
+        let sql = "SELECT passage.class, coalesce(class.admissions, 1) FROM passage
+                   LEFT JOIN class ON class.event = passage.event AND class.class = passage.class
+                   WHERE passage.event = ?1 AND passage.ticket = ?2 LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let found: Option<(u16, u8)> =
             statement.query_row(params![event.0, bits(ticket.0)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((class, allowed)) = found else { return Ok(None) };
-        let admissions = tx::admissions(&self.connection, event, ticket)?;
-        Ok(conflict(ticket, allowed, &admissions).map(|conflict| (ClassId(class), conflict)))
+        let passages = tx::passages(&self.connection, event, ticket)?;
+        Ok(conflict(ticket, allowed, &passages).map(|conflict| (ClassId(class), conflict)))
     }
 
-    /// Every ticket that was admitted more often than it allows, at most `count`.
+    /// Every ticket on which more guests were inside than it allows, at most `count`.
     pub fn conflicts(&self, event: EventId, count: usize) -> Result<Vec<(ClassId, Conflict)>, JournalError> {
-        let sql = "SELECT admission.ticket FROM admission
-                   LEFT JOIN class ON class.event = admission.event AND class.class = admission.class
-                   WHERE admission.event = ?1 GROUP BY admission.ticket
-                   HAVING count(*) > coalesce(min(class.admissions), 1) LIMIT ?2";
+        let sql = "SELECT passage.ticket FROM passage
+                   LEFT JOIN class ON class.event = passage.event AND class.class = passage.class
+                   WHERE passage.event = ?1 AND direction = 1 GROUP BY passage.ticket
+                   HAVING sum(guests) > coalesce(min(class.admissions), 1)";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let tickets: Vec<i64> =
-            statement.query_map(params![event.0, count as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let tickets: Vec<i64> = statement.query_map([event.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let found = tickets.into_iter().filter_map(|ticket| self.conflict(event, TicketId(ticket as u64)).transpose());
-        found.collect()
+        found.take(count).collect()
     }
 
     pub fn anchor(&self) -> Result<Option<Anchor>, JournalError> {

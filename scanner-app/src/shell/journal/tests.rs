@@ -80,7 +80,7 @@ impl World {
             reach: Reach::Server,
             now,
         };
-        record(self.journal.begin(EVENT)?, &scan, &station)
+        record(self.journal.begin(EVENT)?, &scan, None, &station)
     }
 
     fn reasons(&mut self, codes: &[UntrustedCode]) -> Vec<Reason> {
@@ -271,7 +271,7 @@ fn conflicts_come_from_received_admissions() {
     let body = gate_core::RowBody { device, epoch: 5, lane: ticket_signer::LaneId(2), at_ms: NOW_MS + 9_000, ..own };
     let certificate = world.organiser.device_certificate(device, &key, NOW_S + 9);
     let certificate = ticket_signer::DeviceCertificate::from_bytes(&certificate).unwrap();
-    let received = ReceivedAdmission { row: body.sign(&key), body, certificate };
+    let received = ReceivedPassage { row: body.sign(&key), body, certificate };
     let twice = [received.clone(), received];
     assert_eq!(world.journal.receive(EVENT, &twice, Some(4)).unwrap(), [TicketId(1)]);
     assert_eq!(world.journal.receive(EVENT, &twice, Some(3)).unwrap(), []);
@@ -291,7 +291,7 @@ fn conflicts_come_from_received_admissions() {
     world.journal.receive(EVENT, &[], Some(4)).unwrap();
     assert_eq!(world.journal.feed_place(EVENT).unwrap(), (4, Some(8)));
     let (class, conflict) = world.journal.conflict(EVENT, TicketId(1)).unwrap().unwrap();
-    assert_eq!((class, conflict.allowed, conflict.admissions.len()), (CLASS, 1, 2));
+    assert_eq!((class, conflict.allowed, conflict.passages.len()), (CLASS, 1, 2));
     assert_eq!(world.journal.conflicts(EVENT, 10).unwrap(), [(class, conflict)]);
 }
 
@@ -301,7 +301,7 @@ fn a_newer_a_foreign_and_a_damaged_database_are_left_alone() {
     let world = world(&[]);
     world.journal.connection.pragma_update(None, "user_version", 99).unwrap();
     let error = open(world.folder.path());
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 3 }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, known: 4 }), "{error}");
     assert!(error.to_string().contains("Install that version again"));
 
     let folder = tempfile::tempdir().unwrap();

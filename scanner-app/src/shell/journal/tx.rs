@@ -2,7 +2,7 @@
 
 use gate_core::chain::ChainHead;
 use gate_core::record::{JournalTx, NewRow};
-use gate_core::{Admission, GateView, SignedRow, TicketView};
+use gate_core::{Direction, GateView, Passage, SignedRow, TicketView};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use ticket_signer::{
     ClassEntry, ClassId, DeviceId, EventId, HolderAlgorithm, HolderKey, LaneId, ListedTicket, Serial, TicketId,
@@ -39,7 +39,7 @@ impl JournalTx for Tx<'_> {
             entry: listed(&self.tx, self.event, ticket)?,
             floor: serial("SELECT serial FROM floor WHERE event = ?1 AND ticket = ?2")?,
             revoked_to: serial("SELECT serial FROM revocation WHERE event = ?1 AND ticket = ?2")?,
-            admissions: admissions(&self.tx, self.event, ticket)?,
+            passages: passages(&self.tx, self.event, ticket)?,
         })
     }
 
@@ -50,10 +50,14 @@ impl JournalTx for Tx<'_> {
         let lease = "SELECT lease_until_ms FROM station WHERE event = ?1";
         let lease_until_ms: Option<i64> =
             self.tx.prepare_cached(lease)?.query_row([self.event.0], |row| row.get(0)).optional()?.flatten();
+        let heard = "SELECT cursor FROM feed_cursor WHERE event = ?1";
+        let cursor: Option<i64> =
+            self.tx.prepare_cached(heard)?.query_row([self.event.0], |row| row.get(0)).optional()?;
         Ok(GateView {
             list_version: list.map(|(version, _)| version as u64),
             list_expires_at_s: list.map_or(0, |(_, expires)| expires),
             lease_until_ms: lease_until_ms.unwrap_or(0),
+            cursor: cursor.map_or(0, |cursor| cursor as u64),
             classes: classes(&self.tx, self.event)?,
         })
     }
@@ -62,10 +66,9 @@ impl JournalTx for Tx<'_> {
         head(&self.tx)
     }
 
-    fn last_row(&mut self) -> Result<Option<SignedRow>, JournalError> {
-        let sql =
-            "SELECT bytes, signature FROM journal WHERE epoch = (SELECT epoch FROM chain) ORDER BY seq DESC LIMIT 1";
-        Ok(self.tx.prepare_cached(sql)?.query_row([], signed_row).optional()?)
+    fn row(&mut self, seq: u64) -> Result<Option<SignedRow>, JournalError> {
+        let sql = "SELECT bytes, signature FROM journal WHERE epoch = (SELECT epoch FROM chain) AND seq = ?1";
+        Ok(self.tx.prepare_cached(sql)?.query_row([bits(seq)], signed_row).optional()?)
     }
 
     fn append(&mut self, new: &NewRow) -> Result<(), JournalError> {
@@ -77,8 +80,8 @@ impl JournalTx for Tx<'_> {
             new.row.bytes,
             new.row.signature
         ])?;
-        if let (Some((ticket, admission)), Some(class)) = (new.admission, new.body.class) {
-            add_admission(&self.tx, self.event, ticket, class, &admission)?;
+        if let (Some((ticket, passage)), Some(class)) = (new.passage, new.body.class) {
+            add_passage(&self.tx, self.event, ticket, class, &passage)?;
         }
         if let Some((ticket, serial)) = new.raise_floor {
             let sql = "INSERT INTO floor (event, ticket, serial) VALUES (?1, ?2, ?3)
@@ -156,47 +159,54 @@ fn classes(connection: &Connection, event: EventId) -> Result<Vec<ClassEntry>, J
     Ok(classes.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn admissions(
+pub(super) fn passages(
     connection: &Connection,
     event: EventId,
     ticket: TicketId,
-) -> Result<Vec<Admission>, JournalError> {
-    let sql = "SELECT at_ms, uncertainty_ms, device, lane, epoch, seq FROM admission
-               WHERE event = ?1 AND ticket = ?2 ORDER BY at_ms";
+) -> Result<Vec<Passage>, JournalError> {
+    let sql = "SELECT at_ms, uncertainty_ms, device, lane, epoch, seq, direction, guests FROM passage
+               WHERE event = ?1 AND ticket = ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    let found = statement.query_map(params![event.0, bits(ticket.0)], |row| {
-        Ok(Admission {
+    let mut rows = statement.query(params![event.0, bits(ticket.0)])?;
+    let mut passages = Vec::new();
+    while let Some(row) = rows.next()? {
+        passages.push(Passage {
             at_ms: row.get(0)?,
             uncertainty_ms: row.get(1)?,
             device: DeviceId(row.get::<_, i64>(2)? as u64),
             lane: LaneId(row.get(3)?),
             epoch: row.get::<_, i64>(4)? as u64,
             seq: row.get::<_, i64>(5)? as u64,
-        })
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
+            direction: Direction::from_byte(row.get(6)?).ok_or(JournalError::Content("a direction"))?,
+            guests: row.get(7)?,
+        });
+    }
+    Ok(passages)
 }
 
-/// The same admission again changes nothing.
-pub(super) fn add_admission(
+/// The same passage again changes nothing.
+pub(super) fn add_passage(
     connection: &Connection,
     event: EventId,
     ticket: TicketId,
     class: ClassId,
-    admission: &Admission,
+    passage: &Passage,
 ) -> Result<(), JournalError> {
-    let sql = "INSERT INTO admission (event, ticket, device, epoch, seq, class, lane, at_ms, uncertainty_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+    let sql =
+        "INSERT INTO passage (event, ticket, device, epoch, seq, class, lane, at_ms, uncertainty_ms, direction, guests)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
     connection.prepare_cached(sql)?.execute(params![
         event.0,
         bits(ticket.0),
-        bits(admission.device.0),
-        bits(admission.epoch),
-        bits(admission.seq),
+        bits(passage.device.0),
+        bits(passage.epoch),
+        bits(passage.seq),
         class.0,
-        admission.lane.0,
-        admission.at_ms,
-        admission.uncertainty_ms,
+        passage.lane.0,
+        passage.at_ms,
+        passage.uncertainty_ms,
+        passage.direction.to_byte(),
+        passage.guests,
     ])?;
     Ok(())
 }

@@ -106,15 +106,16 @@ fn notice(notice: &view::Notice) -> Notice {
 }
 
 fn conflict(named: &NamedConflict) -> Conflict {
-    let admission = |(admission, name): (&gate_core::Admission, &crate::core::present::NamedAdmission)| {
-        ConflictAdmission { lane: text(&name.lane), device: admission.device.to_string().into(), at: text(&name.at) }
+    let passage = |(passage, name): (&gate_core::Passage, &crate::core::present::NamedPassage)| {
+        let at = if name.way.is_empty() { name.at.clone() } else { format!("{}, {}", name.at, name.way) };
+        ConflictAdmission { lane: text(&name.lane), device: passage.device.to_string().into(), at: text(&at) }
     };
     let conflict = &named.conflict;
     Conflict {
         ticket: conflict.ticket.to_string().into(),
         ticket_class: text(&named.class),
-        summary: format!("Admitted {} times, allowed {}", conflict.admissions.len(), conflict.allowed).into(),
-        admissions: model(std::iter::zip(&conflict.admissions, &named.admissions).map(admission)),
+        summary: format!("{} guests inside, allowed {}", conflict.most_inside, conflict.allowed).into(),
+        admissions: model(std::iter::zip(&conflict.passages, &named.passages).map(passage)),
     }
 }
 

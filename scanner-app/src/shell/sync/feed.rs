@@ -21,7 +21,7 @@ use crate::core::station::Station;
 use crate::core::sync_plan::Backoff;
 use crate::shell::clock::{Clock, random_u64};
 use crate::shell::http::{HttpError, Server, Signer, plain};
-use crate::shell::journal::{Journal, JournalError, ReceivedAdmission};
+use crate::shell::journal::{Journal, JournalError, ReceivedPassage};
 use crate::shell::places;
 
 /// The most admissions kept in one transaction.
@@ -57,12 +57,12 @@ pub(super) enum Disbelief {
     Misplaced,
     #[error("the row was made after its device's lease")]
     AfterLease,
-    #[error("the row is no admission")]
-    NoAdmission,
+    #[error("nobody passed by the row")]
+    NoPassage,
 }
 
-/// Checks another device's admission: certificate by the trust store, row by the certificate's key.
-pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Result<ReceivedAdmission, Disbelief> {
+/// Checks another device's entry or exit: certificate by the trust store, row by the certificate's key.
+pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Result<ReceivedPassage, Disbelief> {
     let certificate = DeviceCertificate::from_bytes(certificate).map_err(Disbelief::Certificate)?;
     station.trust.device(&certificate).map_err(Disbelief::Authority)?;
     let row = SignedRow::from(row);
@@ -75,10 +75,10 @@ pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Re
     if body.at_ms > i64::from(fields.not_after_s) * 1000 + LEASE_TOLERANCE_MS {
         return Err(Disbelief::AfterLease);
     }
-    if body.admission().is_none() {
-        return Err(Disbelief::NoAdmission);
+    if body.passage().is_none() {
+        return Err(Disbelief::NoPassage);
     }
-    Ok(ReceivedAdmission { row, body, certificate })
+    Ok(ReceivedPassage { row, body, certificate })
 }
 
 /// Authorities that signed for other devices and that no certificate names: how many bundles came since without one, and the
@@ -117,7 +117,7 @@ fn unheard_of(error: &Disbelief, station: &Station) -> Option<KeyId> {
 /// What a batch of events came to.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) admissions: Vec<ReceivedAdmission>,
+    pub(super) passages: Vec<ReceivedPassage>,
     pub(super) cursor: Option<u64>,
     pub(super) heard: bool,
     pub(super) list: Option<u64>,
@@ -136,7 +136,7 @@ impl Batch {
             Some(FeedMessage::Admission { row, device_certificate }) => {
                 match believe(row, &device_certificate, station) {
                     Ok(admission) if admission.body.device == station.device => {}
-                    Ok(admission) => self.admissions.push(admission),
+                    Ok(passage) => self.passages.push(passage),
                     Err(error) => match unheard_of(&error, station) {
                         Some(key) if unheard.waits(key, station) => {
                             (self.waits, self.bundle, self.heard) = (true, true, false);
@@ -245,7 +245,7 @@ impl Feed {
             let station = current(&self.station);
             let mut batch = Batch::default();
             batch.take(&first, &station, unheard);
-            while !batch.waits && batch.admissions.len() < BATCH_MAX && events.at_hand() {
+            while !batch.waits && batch.passages.len() < BATCH_MAX && events.at_hand() {
                 let Some(next) = events.next().map_err(|error| self.cut_off(&error))? else { break };
                 batch.take(&next, &station, unheard);
             }
@@ -260,8 +260,8 @@ impl Feed {
 
     pub(super) fn act(&self, journal: &mut Journal, station: &Arc<Station>, batch: Batch) -> Result<(), SyncError> {
         let event = station.event_id();
-        if !batch.admissions.is_empty() || batch.cursor.is_some() {
-            let tickets = journal.receive(event, &batch.admissions, batch.cursor)?;
+        if !batch.passages.is_empty() || batch.cursor.is_some() {
+            let tickets = journal.receive(event, &batch.passages, batch.cursor)?;
             if !tickets.is_empty() {
                 let naming = places::naming(journal, station)?;
                 for ticket in tickets {

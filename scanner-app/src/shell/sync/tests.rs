@@ -281,6 +281,13 @@ fn body(device: DeviceId, seq: u64, ticket: u64) -> RowBody {
         marks: 0,
         list_version: 1,
         policy_version: 1,
+        act: 1,
+        direction: 1,
+        guests: 1,
+        of: None,
+        staff: None,
+        grant: None,
+        note: None,
     }
 }
 
@@ -307,7 +314,7 @@ fn another_lanes_admission_counts_only_with_its_devices_certificate() {
     let ended = world.organiser.device_certificate(device, &key, NOW_S - 3_600);
     assert_eq!(believe(row(), &ended, &world.station), Err(Disbelief::AfterLease));
     let refusal = RowBody { outcome: gate_core::Outcome::Refuse.to_byte(), ..body(device, 1, 9) };
-    assert_eq!(believe(refusal.sign(&key).into(), &certificate, &world.station), Err(Disbelief::NoAdmission));
+    assert_eq!(believe(refusal.sign(&key).into(), &certificate, &world.station), Err(Disbelief::NoPassage));
 }
 
 #[test]
@@ -337,7 +344,7 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
     }
     batch.take(&Event { id: Some(16), data: "nonsense".to_owned() }, &world.station, &mut unheard);
     assert_eq!(
-        (batch.admissions.len(), batch.cursor, batch.list, batch.heard, batch.bundle),
+        (batch.passages.len(), batch.cursor, batch.list, batch.heard, batch.bundle),
         (2, Some(16), Some(3), true, false)
     );
     let (feed, announced) = world.feed();
@@ -389,7 +396,7 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     for event in &events {
         batch.take(event, &world.station, &mut unheard);
     }
-    assert_eq!((batch.cursor, batch.list, batch.heard, batch.admissions.len()), (Some(11), Some(3), false, 0));
+    assert_eq!((batch.cursor, batch.list, batch.heard, batch.passages.len()), (Some(11), Some(3), false, 0));
     assert!(batch.waits && batch.bundle);
     while world.messages.try_recv().is_ok() {}
     feed.act(&mut world.talk.journal, &world.station, batch).unwrap();
@@ -405,7 +412,7 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     });
     let mut taken = Batch::default();
     taken.take(&row, &bundle.unwrap(), &mut unheard);
-    assert_eq!((taken.admissions.len(), taken.cursor, taken.waits), (1, Some(12), false));
+    assert_eq!((taken.passages.len(), taken.cursor, taken.waits), (1, Some(12), false));
 }
 
 #[test]
@@ -441,7 +448,7 @@ fn an_authority_that_no_bundle_names_does_not_hold_the_feed_up_for_ever() {
         let mut batch = Batch::default();
         batch.take(&row, &world.station, &mut unheard);
         if !batch.waits {
-            assert_eq!((batch.admissions.len(), batch.cursor), (0, Some(12)), "passed over");
+            assert_eq!((batch.passages.len(), batch.cursor), (0, Some(12)), "passed over");
             break;
         }
         waited += 1;
@@ -467,7 +474,7 @@ fn an_authority_that_is_refused_is_not_waited_for() {
     });
     let mut batch = Batch::default();
     batch.take(&feed_event(13, &admission_under(&revoked)), &station.unwrap(), &mut unheard);
-    assert_eq!((batch.waits, batch.cursor, batch.admissions.len()), (false, Some(13), 0));
+    assert_eq!((batch.waits, batch.cursor, batch.passages.len()), (false, Some(13), 0));
     // A certificate that a known authority did not sign is a forgery, whatever bundle comes.
     let FeedMessage::Admission { row, mut device_certificate } = admission_under(&world.organiser.key(Role::Device))
     else {
@@ -476,7 +483,7 @@ fn an_authority_that_is_refused_is_not_waited_for() {
     device_certificate[70] ^= 1;
     let mut forged = Batch::default();
     forged.take(&feed_event(14, &FeedMessage::Admission { row, device_certificate }), &world.station, &mut unheard);
-    assert_eq!((forged.waits, forged.cursor, forged.admissions.len()), (false, Some(14), 0));
+    assert_eq!((forged.waits, forged.cursor, forged.passages.len()), (false, Some(14), 0));
 }
 
 #[test]
@@ -496,7 +503,7 @@ fn a_receipt_must_name_this_device_and_a_row_it_wrote() {
         reach: gate_core::Reach::Alone,
         now: world.talk.settings.clock.read(),
     };
-    gate_core::record(gate.begin(EVENT).unwrap(), &scan, &station).unwrap();
+    gate_core::record(gate.begin(EVENT).unwrap(), &scan, None, &station).unwrap();
     let hash = world.talk.journal.row_hash(5, 1).unwrap().unwrap();
     let right = ReceiptPayload { device: DEVICE.0, event: EVENT.0, epoch: 5, seq: 1, hash: hash.into(), at_ms: NOW_MS };
     let seal = |payload: &ReceiptPayload, role| payload.seal(&Organiser::default().key(role)).unwrap();

@@ -5,7 +5,8 @@ use ticket_signer::{TicketStatus, VerifyContext, verify};
 
 use super::*;
 use crate::fixture::{CLASS, EVENT, NOW_S, TICKET, class, full, listed, policy, printed, serial, short, trust};
-use ticket_signer::{DeviceId, UntrustedCode};
+use crate::ownership::{Owner, Ownership};
+use ticket_signer::UntrustedCode;
 
 const LANE: LaneId = LaneId(1);
 
@@ -18,19 +19,32 @@ fn gate() -> GateView {
         list_version: Some(5),
         list_expires_at_s: NOW_S + 600,
         lease_until_ms: (NOW_S + 600) * 1000,
+        cursor: 0,
         classes: vec![class(1)],
     }
 }
 
-fn admission(seq: u64) -> Admission {
-    Admission {
-        at_ms: NOW_S * 1000 - 60_000 + seq as i64,
+fn passage(seq: u64) -> Passage {
+    Passage {
+        at_ms: NOW_S * 1000 - 60_000 + 10 * seq as i64,
         uncertainty_ms: 1,
         device: DeviceId(1),
         lane: LaneId(2),
         epoch: 1,
         seq,
+        direction: Direction::In,
+        guests: 1,
     }
+}
+
+fn exit(seq: u64) -> Passage {
+    Passage { direction: Direction::Out, ..passage(seq) }
+}
+
+const DEVICE: DeviceId = DeviceId(4);
+
+fn asked(policy: Option<&Policy>, reach: Reach) -> Asked<'_> {
+    Asked { device: DEVICE, lane: LANE, policy, reach, head: ChainHead::start(1), grant: None, guests: 1 }
 }
 
 /// Verifies against the view's own entry, then decides: what the handheld does when nothing changes in between.
@@ -50,7 +64,7 @@ fn scan(
         now_s: now.now_s(),
         freshness_steps: policy.freshness_steps,
     };
-    decide(verify(code, &context).as_ref(), view, gate, LANE, Some(policy), reach, now)
+    decide(verify(code, &context).as_ref(), view, gate, &asked(Some(policy), reach), now)
 }
 
 fn simple(code: &UntrustedCode, view: &TicketView) -> (Outcome, Reason) {
@@ -126,26 +140,143 @@ fn a_list_that_changes_during_the_scan_asks_for_another_scan() {
         (Some(revoked), Reason::Revoked),
     ];
     for (entry, reason) in cases {
-        let decision =
-            decide(Ok(&verified), &view(entry.clone()), &gate(), LANE, Some(&policy()), Reach::Server, &now());
+        let policy = policy();
+        let asked = asked(Some(&policy), Reach::Server);
+        let decision = decide(Ok(&verified), &view(entry.clone()), &gate(), &asked, &now());
         assert_eq!((decision.outcome, decision.reason), (Outcome::Refuse, reason), "{entry:?}");
     }
 }
 
 #[test]
 fn a_used_ticket_says_when_and_where() {
-    let used = TicketView { admissions: vec![admission(1)], ..view(Some(listed(serial(2), Some(1)))) };
+    let used = TicketView { passages: vec![passage(1)], ..view(Some(listed(serial(2), Some(1)))) };
     let decision = scan(&short(serial(2), 1, NOW_S), &used, &gate(), &policy(), Reach::Server, &now());
     assert_eq!(decision.reason, Reason::Used);
-    assert_eq!(decision.detail, Some(Detail::UsedAt { at_ms: admission(1).at_ms, lane: LaneId(2) }));
+    assert_eq!(decision.detail, Some(Detail::UsedAt { at_ms: passage(1).at_ms, lane: LaneId(2) }));
 }
 
 #[test]
 fn a_multiple_ticket_counts_its_admissions() {
     let gate = GateView { classes: vec![class(3)], ..gate() };
-    let twice = TicketView { admissions: vec![admission(1), admission(2)], ..view(Some(listed(serial(2), Some(1)))) };
+    let twice = TicketView { passages: vec![passage(1), passage(2)], ..view(Some(listed(serial(2), Some(1)))) };
     let decision = scan(&short(serial(2), 1, NOW_S), &twice, &gate, &policy(), Reach::Server, &now());
     assert_eq!((decision.outcome, decision.detail), (Outcome::Admit, Some(Detail::Count { nth: 3, of: 3 })));
+}
+
+/// A lane for the way out, and what it makes of a ticket with these passages.
+fn on_the_way_out(passages: Vec<Passage>) -> Decision {
+    let mut policy = policy();
+    policy.lanes[0].direction = Direction::Out;
+    let entry = TicketView { passages, ..view(Some(listed(serial(2), Some(1)))) };
+    scan(&short(serial(2), 1, NOW_S), &entry, &gate(), &policy, Reach::Alone, &now())
+}
+
+#[test]
+fn an_exit_gives_one_back_where_an_entry_is_known() {
+    let out = on_the_way_out(vec![passage(1)]);
+    assert_eq!((out.outcome, out.reason, out.direction), (Outcome::Admit, Reason::Exited, Direction::Out));
+    assert_eq!(on_the_way_out(vec![]).reason, Reason::NotInside);
+    assert_eq!(on_the_way_out(vec![passage(1), exit(2)]).reason, Reason::NotInside, "once");
+    let back = TicketView { passages: vec![passage(1), exit(2)], ..view(Some(listed(serial(2), Some(1)))) };
+    assert_eq!(simple(&short(serial(2), 1, NOW_S), &back), (Outcome::Admit, Reason::Admitted));
+    let again = TicketView { passages: vec![passage(1), exit(2), passage(3)], ..back };
+    assert_eq!(simple(&short(serial(2), 1, NOW_S), &again), (Outcome::Refuse, Reason::Used));
+}
+
+#[test]
+fn a_group_comes_in_together_and_no_more_than_it_has() {
+    let gate = GateView { classes: vec![class(6)], ..gate() };
+    let policy = policy();
+    let more = |inside: u64, guests: u8| {
+        let view =
+            TicketView { passages: (0..inside).map(passage).collect(), ..view(Some(listed(serial(2), Some(1)))) };
+        let asked = Asked { guests, ..asked(Some(&policy), Reach::Server) };
+        let decision = decide_more((TICKET, serial(2), CLASS), &view, &gate, &asked, &now());
+        (decision.outcome, decision.reason, decision.detail)
+    };
+    assert_eq!(more(1, 5), (Outcome::Admit, Reason::Admitted, Some(Detail::Count { nth: 6, of: 6 })));
+    assert_eq!(more(2, 5), (Outcome::Refuse, Reason::TooManyGuests, Some(Detail::Left { guests: 4 })));
+    assert_eq!(more(6, 1).1, Reason::Used);
+}
+
+#[test]
+fn a_closed_lane_and_a_wrong_one_name_another() {
+    let mut policy = policy();
+    policy.lanes[1].classes = vec![];
+    policy.lanes[0].closed = true;
+    let entry = view(Some(listed(serial(2), Some(1))));
+    let decision = scan(&short(serial(2), 1, NOW_S), &entry, &gate(), &policy, Reach::Server, &now());
+    let other = Some(Detail::GoTo { lane: LaneId(2) });
+    assert_eq!((decision.reason, decision.detail), (Reason::LaneClosed, other));
+    policy.lanes[1].closed = true;
+    let decision = scan(&short(serial(2), 1, NOW_S), &entry, &gate(), &policy, Reach::Server, &now());
+    assert_eq!((decision.reason, decision.detail), (Reason::LaneClosed, None), "and never one that is closed");
+}
+
+/// Under the strict rule a ticket of a server's group needs a grant for this ticket, this row and this moment.
+#[test]
+fn a_grant_is_good_for_one_row_of_one_device() {
+    let mut strict = policy();
+    strict.partition = Partition::Strict;
+    let good = Grant {
+        event: EVENT,
+        ticket: TICKET,
+        device: DEVICE,
+        chain: 1,
+        seq: 1,
+        guests: 1,
+        epoch: 0,
+        until_ms: NOW_S * 1000 + 11,
+    };
+    let wrong = [
+        Grant { ticket: TicketId(1), ..good },
+        Grant { device: DeviceId(9), ..good },
+        Grant { chain: 2, ..good },
+        Grant { seq: 2, ..good },
+        Grant { guests: 0, ..good },
+        Grant { epoch: 1, ..good },
+        // By its own clock's worst, the moment is over.
+        Grant { until_ms: NOW_S * 1000 + 10, ..good },
+    ];
+    let trust = trust();
+    let entry = view(Some(listed(serial(2), Some(1))));
+    let context =
+        VerifyContext { event: EVENT, trust: &trust, entry: entry.entry.as_ref(), now_s: NOW_S, freshness_steps: 2 };
+    let verified = verify(&short(serial(2), 1, NOW_S), &context);
+    let with = |grant: Option<&Grant>| {
+        let asked = Asked { grant, ..asked(Some(&strict), Reach::Server) };
+        let decision = decide(verified.as_ref(), &entry, &gate(), &asked, &now());
+        (decision.outcome, decision.reason)
+    };
+    assert_eq!(with(Some(&good)), (Outcome::Admit, Reason::Admitted));
+    assert_eq!(with(None), (Outcome::Review, Reason::NoGrant));
+    for grant in wrong {
+        assert_eq!(with(Some(&grant)), (Outcome::Review, Reason::NoGrant), "{grant:?}");
+    }
+    assert_eq!(must_ask(TICKET, CLASS, DEVICE, &strict, &now()), Some(0));
+    assert_eq!(must_ask(TICKET, CLASS, DEVICE, &policy(), &now()), None);
+}
+
+#[test]
+fn a_lane_that_owns_the_group_needs_nobody_and_another_sends_the_guest_there() {
+    let mut strict = policy();
+    strict.partition = Partition::Strict;
+    strict.owners = (0..2)
+        .map(|group| Ownership {
+            owner: Owner::Lane { device: DEVICE.0, lane: 1 },
+            until_ms: NOW_S * 1000 + 60_000,
+            ..Ownership::of_the_cloud(group)
+        })
+        .collect();
+    let entry = view(Some(listed(serial(2), Some(1))));
+    let code = short(serial(2), 1, NOW_S);
+    assert_eq!(scan(&code, &entry, &gate(), &strict, Reach::Alone, &now()).outcome, Outcome::Admit);
+    for owner in &mut strict.owners {
+        owner.owner = Owner::Lane { device: 77, lane: 2 };
+    }
+    let decision = scan(&code, &entry, &gate(), &strict, Reach::Server, &now());
+    let there = Some(Detail::GoTo { lane: LaneId(2) });
+    assert_eq!((decision.outcome, decision.reason, decision.detail), (Outcome::Review, Reason::OwnedElsewhere, there));
 }
 
 #[test]
@@ -169,7 +300,7 @@ fn without_lease_policy_or_list_nobody_is_admitted() {
     let trust = trust();
     let context =
         VerifyContext { event: EVENT, trust: &trust, entry: entry.entry.as_ref(), now_s: NOW_S, freshness_steps: 2 };
-    let decision = decide(verify(&code, &context).as_ref(), &entry, &gate(), LANE, None, Reach::Server, &now());
+    let decision = decide(verify(&code, &context).as_ref(), &entry, &gate(), &asked(None, Reach::Server), &now());
     assert_eq!((decision.outcome, decision.reason), (Outcome::Refuse, Reason::NotReady));
 }
 
@@ -313,7 +444,7 @@ fn run(case: &Case) -> Decision {
         entry,
         floor: case.floor.map(serial),
         revoked_to: case.revoked_to.map(serial),
-        admissions: (0..case.admitted as u64).map(admission).collect(),
+        passages: (0..case.admitted as u64).map(passage).collect(),
     };
     let mut policy = policy();
     policy.partition = case.partition;

@@ -40,6 +40,13 @@ fn body(seq: u64, prev: [u8; 32]) -> RowBody {
         marks: 0,
         list_version: 1,
         policy_version: 1,
+        act: 1,
+        direction: 1,
+        guests: 1,
+        of: None,
+        staff: None,
+        grant: None,
+        note: None,
     }
 }
 

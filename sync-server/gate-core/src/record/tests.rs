@@ -11,6 +11,7 @@ struct Disk {
     fail_append: bool,
     fail_commit: bool,
     commits: usize,
+    allowed: u8,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -30,13 +31,13 @@ impl JournalTx for Tx<'_> {
             entry: Some(listed(serial(2), Some(1))),
             floor: self.disk.rows.iter().filter(mine).filter_map(|row| row.raise_floor.map(|(_, at)| at)).max(),
             revoked_to: None,
-            admissions: self
+            passages: self
                 .disk
                 .rows
                 .iter()
-                .filter_map(|row| row.admission)
-                .filter(|a| a.0 == ticket)
-                .map(|a| a.1)
+                .filter_map(|row| row.passage)
+                .filter(|(of, _)| *of == ticket)
+                .map(|(_, passage)| passage)
                 .collect(),
         })
     }
@@ -46,7 +47,8 @@ impl JournalTx for Tx<'_> {
             list_version: Some(3),
             list_expires_at_s: i64::MAX,
             lease_until_ms: i64::MAX,
-            classes: vec![class(1)],
+            cursor: 0,
+            classes: vec![class(self.disk.allowed.max(1))],
         })
     }
 
@@ -55,8 +57,8 @@ impl JournalTx for Tx<'_> {
         Ok(self.disk.rows.last().map_or(start, |row| ChainHead { epoch: 42, seq: row.body.seq, hash: row.hash }))
     }
 
-    fn last_row(&mut self) -> Result<Option<SignedRow>, DiskFull> {
-        Ok(self.disk.rows.last().map(|row| row.row.clone()))
+    fn row(&mut self, seq: u64) -> Result<Option<SignedRow>, DiskFull> {
+        Ok(self.disk.rows.iter().find(|row| row.body.seq == seq).map(|row| row.row.clone()))
     }
 
     fn append(&mut self, row: &NewRow) -> Result<(), DiskFull> {
@@ -83,10 +85,11 @@ fn scan(trust: &TrustStore, code: &ticket_signer::UntrustedCode) -> Scan {
     Scan { text: code.to_text().into_bytes(), verified: verify(code, &context) }
 }
 
-fn run(disk: &mut Disk, scan: &Scan) -> Result<Recorded, DiskFull> {
+/// The station of these tests, which `with` may use.
+fn at_lane<T>(with: impl FnOnce(&Station<'_>) -> T) -> T {
     let key = SecretKey::from_bytes(&[9; 32]);
     let policy = policy();
-    let station = Station {
+    with(&Station {
         device: DeviceId(4),
         key: &key,
         event: EVENT,
@@ -94,8 +97,15 @@ fn run(disk: &mut Disk, scan: &Scan) -> Result<Recorded, DiskFull> {
         policy: Some(&policy),
         reach: Reach::Alone,
         now: ClockReading { now_ms: NOW_S * 1000, uncertainty_ms: 1, in_doubt: false, offset_ms: 0 },
-    };
-    record(Tx { disk, pending: Vec::new() }, scan, &station)
+    })
+}
+
+fn run(disk: &mut Disk, scan: &Scan) -> Result<Recorded, DiskFull> {
+    at_lane(|station| record(Tx { disk, pending: Vec::new() }, scan, None, station))
+}
+
+fn act(disk: &mut Disk, act: &StaffAct) -> Option<Recorded> {
+    at_lane(|station| record_act(Tx { disk, pending: Vec::new() }, act, None, station)).unwrap()
 }
 
 #[test]
@@ -160,4 +170,65 @@ fn a_recalled_verdict_is_the_recorded_one_and_marked() {
     assert!(recalled.is_recalled() && !shown.is_recalled());
     assert_eq!(recalled.decision(), shown.decision());
     assert_eq!((recalled.seq(), recalled.at_ms()), (shown.seq(), shown.at_ms()));
+}
+
+#[test]
+fn staff_admit_the_rest_of_a_group_in_one_row() {
+    let trust = trust();
+    let mut disk = Disk { allowed: 4, ..Disk::default() };
+    run(&mut disk, &scan(&trust, &short(serial(2), 1, NOW_S))).unwrap();
+    let more = act(&mut disk, &StaffAct::More { of: 1, guests: 3 }).unwrap();
+    assert_eq!((more.decision().outcome, more.decision().guests), (Outcome::Admit, 3));
+    let body = &disk.rows[1].body;
+    assert_eq!((body.act(), body.of, body.guests), (Some(Act::More), Some(1), 3));
+    assert_eq!(disk.rows[1].passage.map(|(_, passage)| passage.guests), Some(3));
+    let beyond = act(&mut disk, &StaffAct::More { of: 1, guests: 1 }).unwrap();
+    assert_eq!(beyond.decision().reason, Reason::Used);
+    assert_eq!(act(&mut disk, &StaffAct::More { of: 3, guests: 1 }), None, "that row admitted nobody");
+    assert_eq!(act(&mut disk, &StaffAct::More { of: 99, guests: 1 }), None, "there is no such row");
+    assert_eq!(disk.rows.len(), 3);
+}
+
+#[test]
+fn an_override_counts_for_a_verified_ticket_and_for_no_claimed_one() {
+    let trust = trust();
+    let mut disk = Disk::default();
+    let code = scan(&trust, &short(serial(2), 1, NOW_S));
+    run(&mut disk, &code).unwrap();
+    run(&mut disk, &code).unwrap();
+    let word = |of| StaffAct::Override { of, guests: 1, staff: 7, note: "Guest of the band, known to us".repeat(9) };
+    let over = act(&mut disk, &word(Some(2))).unwrap();
+    assert_eq!((over.decision().reason, over.act()), (Reason::Overridden, Act::Override));
+    assert!(disk.rows[2].passage.is_some_and(|(ticket, _)| Some(ticket) == disk.rows[0].body.ticket));
+    assert_eq!(disk.rows[2].body.staff, Some(7));
+    assert!(disk.rows[2].body.note.as_ref().is_some_and(|note| note.len() <= RowBody::MAX_NOTE));
+    assert_eq!(act(&mut disk, &word(Some(1))), None, "that guest is in already");
+    // A code whose signature does not fit claims a ticket, and no word of anybody makes it that ticket's.
+    let forged = scan(&trust, &short(serial(2), 5, NOW_S));
+    assert_eq!(run(&mut disk, &forged).unwrap().decision().reason, Reason::BadSignature);
+    act(&mut disk, &word(Some(4))).unwrap();
+    assert_eq!(disk.rows[4].passage, None);
+    // Nor does a guest without any code.
+    act(&mut disk, &word(None)).unwrap();
+    assert_eq!((disk.rows[5].passage, disk.rows[5].body.outcome()), (None, Some(Outcome::Admit)));
+}
+
+#[test]
+fn other_acts_are_rows_that_move_nobody() {
+    let mut disk = Disk::default();
+    let acts = [
+        StaffAct::ClockReset { staff: 7, from_ms: 5, to_ms: 6 },
+        StaffAct::Unlock { staff: 7, unlocked: false },
+        StaffAct::Released { group: 1, epoch: 4 },
+    ];
+    for one in &acts {
+        act(&mut disk, one).unwrap();
+    }
+    let key = SecretKey::from_bytes(&[9; 32]).public();
+    for row in &disk.rows {
+        let body = row.row.open(&key).unwrap();
+        assert_eq!((body.guests, row.passage), (0, None), "{:?}", body.act());
+    }
+    assert_eq!(disk.rows[2].body.note.as_deref(), Some("1 4"));
+    assert_eq!(recall(&mut Tx { disk: &mut disk, pending: Vec::new() }), Ok(None), "no screen shows it");
 }

@@ -118,13 +118,15 @@ export interface LiveLane {
   history: LaneMinute[];
 }
 
-export interface ConflictAdmission {
+export interface ConflictPassage {
   device_id: string;
   device: string;
   lane_id: number;
   lane: string;
   at_ms: number;
   uncertainty_ms: number;
+  direction: 'in' | 'out';
+  guests: number;
 }
 
 export interface Conflict {
@@ -132,7 +134,8 @@ export interface Conflict {
   class: number;
   class_name: string;
   allowed: number;
-  admissions: ConflictAdmission[];
+  most_inside: number;
+  passages: ConflictPassage[];
 }
 
 export interface LiveSnapshot {

@@ -67,12 +67,12 @@ inChromium('the office', () => {
     announce(world);
     await visit.page.waitForSelector('[data-conflict="5f0b8c21d7e94a63"]');
     const text = await visit.page.$eval('[data-conflicts]', (e) => (e as HTMLElement).innerText);
-    const { admissions } = all.conflicts[0] as unknown as { admissions: { at_ms: number; lane: string; device: string }[] };
-    for (const admission of admissions) {
+    const { passages } = all.conflicts[0] as unknown as { passages: { at_ms: number; lane: string; device: string }[] };
+    for (const admission of passages) {
       const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: 'Europe/Berlin' }).format(admission.at_ms);
       for (const part of [admission.lane, admission.device, time]) expect(text).toContain(part);
     }
-    expect(text).toContain('allows 1, admitted 2 times');
+    expect(text).toContain('allows 1, 2 were inside');
     expect(text).toContain('What to do');
   });
 

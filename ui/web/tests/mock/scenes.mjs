@@ -29,8 +29,8 @@ export function busyNight(world) {
     lane(3, [device(3, 7.4 * minute, 36)], 0, [], 0.3),
     lane(4, [], 0, [], 0),
   ];
-  const admission = (n, ago, uncertainty) => ({ device_id: `00000000000000a${n}`, device: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, at_ms: now - ago, uncertainty_ms: uncertainty });
-  const conflicts = [{ ticket_id: '5f0b8c21d7e94a63', class: 3, class_name: 'Parkett links', allowed: 1, admissions: [admission(1, 9 * minute, 120), admission(3, 6.2 * minute, 1_400)] }];
+  const admission = (n, ago, uncertainty) => ({ device_id: `00000000000000a${n}`, device: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, at_ms: now - ago, uncertainty_ms: uncertainty, direction: 'in', guests: 1 });
+  const conflicts = [{ ticket_id: '5f0b8c21d7e94a63', class: 3, class_name: 'Parkett links', allowed: 1, most_inside: 2, passages: [admission(1, 9 * minute, 120), admission(3, 6.2 * minute, 1_400)] }];
   world.snapshot = () => ({ now_ms: Date.now(), list: { version: 41, tickets: 4812 }, lanes, conflicts });
   world.devices = [
     { id: '00000000000000a5', name: 'Handheld 5', lane_id: 4, lane: 'Lane 4', state: 'pending', fingerprint: '7QX2-M0FD-8KZR-41TV', enrolled_at_ms: now - 4_000, last_contact_ms: now - 1_000, list_version: null, lease_until_ms: null },
