@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use gate_core::record::{self, Scan, Station as Here, recall};
 use gate_core::row::RowBody;
-use gate_core::{JournalTx as _, Reach};
-use ticket_signer::{Rejection, SecretKey, UntrustedCode, VerifiedCode, VerifyContext, code, verify};
+use gate_core::wire::v1::GrantRequest;
+use gate_core::{JournalTx as _, Reach, decide};
+use ticket_signer::{Rejection, SecretKey, Serial, TicketId, UntrustedCode, VerifiedCode, VerifyContext, code, verify};
 
 use super::camera::{ClockMs, RawFrame, Source, SourceEvent, SourceSpec, Torch, frames};
 use super::clock::{Clock, system_ms};
@@ -24,7 +25,7 @@ use super::recorder::{self, Recorder};
 use super::sync::{self, Handle, Message, Order, Outlet, Settings, SyncError};
 use crate::core::decode::luma::{LumaView, to_luma};
 use crate::core::decode::{Code, Decoder};
-use crate::core::engine::{Effect, Engine, Input, Moment, PlaceNews, SourceNews, SyncNews, Trouble};
+use crate::core::engine::{Effect, Engine, Input, Moment, PlaceNews, SignedGrant, SourceNews, SyncNews, Trouble};
 use crate::core::present::Tone;
 use crate::core::present::view::View;
 use crate::core::report::Report;
@@ -335,7 +336,8 @@ impl Gate {
         match effect {
             Effect::Enrol(code) => self.sync.order(Order::Enrol(code)),
             Effect::Verify { text } => return Some(self.check(text)),
-            Effect::Record { scan, reach } => return Some(self.record(*scan, reach)),
+            Effect::Ask { ticket, serial } => return self.ask(ticket, serial),
+            Effect::Record { scan, reach, grant } => return Some(self.record(*scan, reach, grant)),
             Effect::Show { verdict, latency_us } => {
                 crash::point(crash::Point::AfterCommitBeforeShow);
                 let seq = verdict.recorded().seq();
@@ -366,9 +368,32 @@ impl Gate {
     /// Checks a code against trust store and list.
     fn check(&self, text: Vec<u8>) -> Input {
         match self.verify(&text) {
-            Ok(verified) => Input::Verified { text, verified: Box::new(verified) },
+            Ok(verified) => {
+                let must_ask = verified.as_ref().is_ok_and(|code| self.must_ask(code));
+                Input::Verified { text, verified: Box::new(verified), must_ask }
+            }
             Err(error) => Input::NotRecorded { text, message: error.to_string() },
         }
+    }
+
+    fn must_ask(&self, code: &VerifiedCode) -> bool {
+        let Some((station, _)) = &self.standing else { return false };
+        let Some(policy) = &station.policy else { return false };
+        let now = self.clock.read();
+        decide::must_ask(code.ticket(), code.class(), station.device, &policy.at(now.now_ms), &now).is_some()
+    }
+
+    /// Asks the ticket's owner about the row that comes next. Where nobody can be asked, that is the answer.
+    fn ask(&self, ticket: TicketId, serial: Serial) -> Option<Input> {
+        let question = self.journal.head().map(|head| GrantRequest {
+            ticket: ticket.0,
+            serial: serial.get(),
+            chain: head.epoch,
+            seq: head.seq + 1,
+            guests: 1,
+        });
+        let asked = question.is_ok_and(|question| self.sync.ask(question));
+        (!asked).then_some(Input::Granted(None))
     }
 
     fn verify(&self, text: &[u8]) -> Result<Result<VerifiedCode, Rejection>, GateError> {
@@ -383,18 +408,19 @@ impl Gate {
         };
         let event = station.event_id();
         let entry = self.journal.listed(event, untrusted.ticket())?;
+        let (now, policy) = (self.clock.read(), station.policy.as_ref());
         let context = VerifyContext {
             event,
             trust: &station.trust,
             entry: entry.as_ref(),
-            now_s: self.clock.read().now_s(),
-            freshness_steps: station.policy.as_ref().map_or(FRESHNESS_STEPS, |policy| policy.freshness_steps),
+            now_s: now.now_s(),
+            freshness_steps: policy.map_or(FRESHNESS_STEPS, |policy| policy.at(now.now_ms).freshness_steps),
         };
         Ok(verify(&untrusted, &context))
     }
 
     /// Decides and commits.
-    fn record(&mut self, scan: Scan, reach: Reach) -> Input {
+    fn record(&mut self, scan: Scan, reach: Reach, grant: Option<Box<SignedGrant>>) -> Input {
         let now = self.clock.read();
         let done = match &self.standing {
             None => Err(GateError::Device(NO_PLACE)),
@@ -409,8 +435,9 @@ impl Gate {
                     now,
                 };
                 crash::point(crash::Point::BeforeCommit);
+                let grant = grant.as_ref().map(|signed| (&signed.grant, &signed.bytes[..]));
                 let begun = self.journal.begin(station.event_id());
-                begun.and_then(|tx| record::record(tx, &scan, None, &here)).map_err(GateError::from)
+                begun.and_then(|tx| record::record(tx, &scan, grant, &here)).map_err(GateError::from)
             }
         };
         let latency_us = u64::try_from(self.taken.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -91,6 +91,11 @@ impl Server {
         Self::build(base, pin, Some(signer), FEED_SILENCE)
     }
 
+    /// A client for a question that is worth nothing when its answer comes late.
+    pub fn for_question(base: &str, pin: [u8; 32], signer: Signer) -> Result<Self, HttpError> {
+        Self::build(base, pin, Some(signer), Duration::from_millis(crate::core::engine::ASK_MS.unsigned_abs()))
+    }
+
     fn build(base: &str, pin: [u8; 32], signer: Option<Signer>, patience: Duration) -> Result<Self, HttpError> {
         let other_key = Arc::new(AtomicBool::new(false));
         let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());

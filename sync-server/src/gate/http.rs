@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use gate_core::merge;
 use gate_core::request;
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, IncidentReport, ListAnswer, ReceiptPayload,
-    ScanAnswer, ScanUpload,
+    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, GrantRequest, IncidentReport, ListAnswer,
+    ReceiptPayload, ScanAnswer, ScanUpload,
 };
 use gate_core::wire::{MEDIA_TYPE, from_cbor, to_cbor};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Device, DeviceState, GateError};
-use super::{Gate, Result as GateResult, ScanOp, devices, feed, lists, office_http, stations, store};
+use super::{Gate, Result as GateResult, ScanOp, devices, feed, grants, lists, office_http, stations, store};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
 use crate::platform::{Answer, Code, Problem};
@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(list))
         .routes(routes!(chunk))
         .routes(routes!(lane_feed))
+        .routes(routes!(grant))
         .merge(scans)
         .merge(office_http::routes())
 }
@@ -253,6 +254,24 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
         incidents: merged.incidents.iter().map(report).collect(),
         quarantined: merged.quarantined,
     })
+}
+
+/// Under the strict rule: this server's word that the device may admit a ticket in its next row.
+#[utoipa::path(post, path = "/gate/v1/events/{event}/grants", tag = "gate",
+    params(("event" = u32, Path), ("Turnstone-Device" = String, Header)),
+    request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn grant(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    method: Method,
+    target: OriginalUri,
+    body: RequestBody,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
+    let device = confirmed(&gate, event, &request).await?;
+    let asked: GrantRequest = from_cbor(body.bytes()).map_err(GateError::from)?;
+    cbor(StatusCode::OK, &grants::give(&gate, &device, &asked).await?)
 }
 
 #[derive(Deserialize)]

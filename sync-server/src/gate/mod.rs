@@ -1,7 +1,7 @@
 //! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
-//! `incidents` and `signed_policies`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `incidents`, `signed_policies` and `grants`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
@@ -11,6 +11,7 @@
 
 mod devices;
 mod feed;
+mod grants;
 pub mod http;
 mod lists;
 mod live;

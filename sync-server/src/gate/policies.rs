@@ -48,7 +48,7 @@ pub(super) async fn is_outdated(tx: &mut Tx, event_id: u32) -> Result<bool> {
 }
 
 /// What the policy says, with version and time left at zero.
-async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
+pub(super) async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
     let rules = catalog::policy(tx, event_id).await?.rules;
     let lanes = catalog::lanes(tx, event_id).await?;
     let lane = |rules: &catalog::LaneRules| {

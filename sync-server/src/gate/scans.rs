@@ -147,6 +147,8 @@ impl Batch for ScanBatch {
         }
         let counted: Vec<&CheckedRow> = state.rows.iter().filter(|(_, apart)| !apart).map(|(row, _)| row).collect();
         store::count_minutes(tx, &counted).await?;
+        // A revoked device's row says nothing, so its grant stays counted as used.
+        store::settle_grants(tx, &counted).await?;
         let Some(first) = counted.first() else { return Ok(()) };
         let mut admitted: BTreeMap<u8, BTreeSet<TicketId>> = BTreeMap::new();
         for row in &counted {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gate_core::chain::ChainHead;
 use gate_core::decide::Outcome;
+use gate_core::grant::Grant;
 use gate_core::merge::{CheckedRow, Incident, KnownRow};
-use gate_core::passage::Direction;
+use gate_core::passage::{Direction, Passage};
 use gate_core::row::{Act, RowBody, SignedRow};
-use ticket_signer::{DeviceId, PublicKey, TicketId};
+use ticket_signer::{DeviceId, EventId, PublicKey, TicketId};
 
 use super::model::{Device, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
@@ -306,7 +307,8 @@ fn guests_in(body: &RowBody) -> i64 {
 
 /// Counts rows by which guests may pass into their lanes' minutes: scans, and guests who came in.
 pub async fn count_minutes(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
-    let mut counts: BTreeMap<(u32, u32, i64, u8, &str), (i64, i64)> = BTreeMap::new();
+    type Line<'a> = (u32, u32, i64, u8, &'a str);
+    let mut counts: BTreeMap<Line<'_>, (i64, i64)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.body.act().is_some_and(Act::moves_guests)) {
         let body = &row.body;
         // Saturating, for the time is whatever the device says it is.
@@ -355,6 +357,69 @@ pub async fn note_repeated(tx: &mut Tx, event_id: u32, admitted: &BTreeMap<u8, B
         }
     }
     Ok(())
+}
+
+// --- Grants ----------------------------------------------------------------------------------------------------------
+
+type GrantColumns = (u64, u64, u64, u32, u64, u8, u64, i64);
+const GRANT: &str = "SELECT device_id, chain, seq, event_id, ticket_id, guests, owner_epoch, until_ms FROM grants";
+
+fn to_grant((device, chain, seq, event, ticket, guests, epoch, until_ms): GrantColumns) -> Grant {
+    let (event, ticket) = (EventId(event), TicketId(ticket));
+    Grant { event, ticket, device: DeviceId(device), chain, seq, guests, epoch, until_ms }
+}
+
+pub async fn keep_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
+    tx.execute(
+        "INSERT INTO grants (device_id, chain, seq, event_id, ticket_id, guests, owner_epoch, until_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id, chain, seq) DO NOTHING",
+        params![
+            grant.device.0,
+            grant.chain,
+            grant.seq,
+            grant.event.0,
+            grant.ticket.0,
+            grant.guests,
+            grant.epoch,
+            grant.until_ms
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn grants_for_ticket(tx: &mut Tx, event_id: u32, ticket: TicketId) -> Result<Vec<Grant>> {
+    let rows: Vec<GrantColumns> =
+        tx.query(&format!("{GRANT} WHERE event_id = $1 AND ticket_id = $2"), params![event_id, ticket.0]).await?;
+    Ok(rows.into_iter().map(to_grant).collect())
+}
+
+pub async fn grant_for_row(tx: &mut Tx, device: DeviceId, chain: u64, seq: u64) -> Result<Option<Grant>> {
+    let sql = format!("{GRANT} WHERE device_id = $1 AND chain = $2 AND seq = $3");
+    let row: Option<GrantColumns> = tx.query_optional(&sql, params![device.0, chain, seq]).await?;
+    Ok(row.map(to_grant))
+}
+
+/// The rows of these grants have come: each was used, and is a passage, or was not, and is void.
+pub async fn settle_grants(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
+    let sets: Vec<Vec<Value>> =
+        rows.iter().map(|row| params![row.body.device.0, row.body.epoch, row.body.seq].to_vec()).collect();
+    tx.execute_each("DELETE FROM grants WHERE device_id = $1 AND chain = $2 AND seq = $3", &sets).await?;
+    Ok(())
+}
+
+/// Every entry and exit on a ticket, quarantined rows left out.
+pub async fn passages(tx: &mut Tx, event_id: u32, ticket: TicketId) -> Result<Vec<Passage>> {
+    let rows: Vec<(Vec<u8>,)> = tx
+        .query(
+            "SELECT bytes FROM scans
+             WHERE event_id = $1 AND ticket_id = $2 AND guests_in + guests_out > 0 AND quarantined = 0",
+            params![event_id, ticket.0],
+        )
+        .await?;
+    let read = |(bytes,): (Vec<u8>,)| Ok(RowBody::from_bytes(&bytes).map_err(shape)?.passage());
+    let passages: Vec<_> = rows.into_iter().map(read).collect::<Result<_>>()?;
+    Ok(passages.into_iter().flatten().map(|(_, passage)| passage).collect())
 }
 
 // --- What the pages and the feed read --------------------------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use gate_core::Grant;
 use gate_core::chain::row_hash;
 use gate_core::row::{RowBody, SignedRow};
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, GENERATION_HEADER, ListAnswer, ScanAnswer,
-    ScanUpload, StationBundle,
+    EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, GENERATION_HEADER, GrantAnswer,
+    GrantRequest, ListAnswer, ScanAnswer, ScanUpload, StationBundle,
 };
 use gate_core::wire::{from_cbor, to_cbor};
 use gate_core::{Policy, pack, request};
@@ -577,4 +578,36 @@ async fn a_revocation_counts_for_an_upload_that_was_let_in_before_it() {
     let (revoked_at_ms,): (i64,) = tx.query_one("SELECT revoked_at_ms FROM devices", &[]).await.unwrap();
     let (apart,): (i64,) = tx.query_one("SELECT COUNT(*) FROM scans WHERE quarantined = 1", &[]).await.unwrap();
     assert_eq!((revoked_at_ms, apart), (NOW_MS, 1));
+}
+
+/// Under the strict rule two lanes that ask for one ticket get one grant between them, until the row says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_granted_to_one_lane_until_its_row_has_come() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let (mut one, two) =
+        (Handheld::confirmed(&server, &cookie, 5, 1).await, Handheld::confirmed(&server, &cookie, 6, 2).await);
+    let tickets = json!({ "tickets": [{ "class": 1 }] });
+    let (_, issued) = server.call("POST", "/api/v1/events/1/tickets:batch", tickets).await;
+    let ticket: TicketId = issued["tickets"][0]["ticket_id"].as_str().unwrap().parse().unwrap();
+    let trust = trust(&one.bundle(&server).await);
+    let ask = async |lane: &Handheld, seq: u64| -> Option<Grant> {
+        let question = GrantRequest { ticket: ticket.0, serial: 1, chain: EPOCH, seq, guests: 1 };
+        let body = to_cbor(&question).unwrap();
+        let (status, body) = lane.ask(&server, "POST", "/gate/v1/events/1/grants", body).await;
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+        match from_cbor::<GrantAnswer>(&body).unwrap() {
+            GrantAnswer::Granted(bytes) => Some(Grant::open(&bytes, &trust, EVENT, NOW_MS / 1_000).unwrap()),
+            GrantAnswer::Refused { .. } => None,
+        }
+    };
+    let first = ask(&one, 1).await.unwrap();
+    assert_eq!((first.device, first.seq, first.ticket), (one.id, 1, ticket));
+    assert_eq!(ask(&one, 1).await, Some(first), "a lost answer is had again");
+    assert_eq!(ask(&two, 1).await, None, "the first lane may have admitted it");
+    // The first lane did something else in that row: its grant is void.
+    one.admit(1, 0x999, NOW_MS);
+    one.push(&server, &one.rows).await;
+    assert!(ask(&two, 1).await.is_some());
+    assert_eq!(ask(&one, 2).await, None);
 }

@@ -5,6 +5,7 @@
 //! - Nothing is shown green that did not come in as a `Recorded`, and those are made after the commit alone.
 //! - Enrolment codes are read only while the handheld has no place.
 //! - The shell answers every `Verify` and `Record` before it brings anything else.
+//! - While a ticket's owner is asked, no other code is taken; the wait is bounded, and ends in a recorded decision.
 
 pub mod hold;
 mod notices;
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 use gate_core::record::Scan;
 use gate_core::row::text_hash;
 use gate_core::wire::v1::{EnrolmentCode, EnrolmentCodeError};
-use gate_core::{Outcome, Reach, Recorded};
-use ticket_signer::{Rejection, TicketId, VerifiedCode};
+use gate_core::{Grant, Outcome, Reach, Recorded};
+use ticket_signer::{Rejection, Serial, TicketId, VerifiedCode};
 
 use self::hold::HoldOff;
 use super::present::view::Eye;
@@ -45,7 +46,11 @@ pub enum Input {
     Verified {
         text: Vec<u8>,
         verified: Box<Result<VerifiedCode, Rejection>>,
+        /// The strict rule holds for the ticket, and a server owns it ([`gate_core::decide::must_ask`]).
+        must_ask: bool,
     },
+    /// The answer to [`Effect::Ask`]: the owner's word, or none.
+    Granted(Option<Box<SignedGrant>>),
     /// The answer to [`Effect::Record`], or to the start: a verdict that nobody may have seen (`latency_us` none).
     Recorded {
         recorded: Box<Recorded>,
@@ -167,6 +172,13 @@ pub enum Overlay {
     Conflicts,
 }
 
+/// An owner's grant, checked, with the bytes that it was signed as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedGrant {
+    pub grant: Grant,
+    pub bytes: Vec<u8>,
+}
+
 /// Everything a handheld can do.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -176,10 +188,16 @@ pub enum Effect {
     Verify {
         text: Vec<u8>,
     },
+    /// Ask the server that owns this ticket, and come back with [`Input::Granted`] when it has answered.
+    Ask {
+        ticket: TicketId,
+        serial: Serial,
+    },
     /// Decide and commit, and come back with [`Input::Recorded`].
     Record {
         scan: Box<Scan>,
         reach: Reach,
+        grant: Option<Box<SignedGrant>>,
     },
     /// Show this, and come back with [`Input::Shown`] once a screen has done so.
     Show {
@@ -204,6 +222,8 @@ const ADMIT_STAYS_MS: i64 = 4_000;
 const OTHER_STAYS_MS: i64 = 15_000;
 /// Without a word from the feed for this long, nobody is heard.
 const REACH_MS: i64 = 20_000;
+/// How long the owner of a ticket may take to answer, while a guest stands there.
+pub const ASK_MS: i64 = 1_500;
 /// A code seen this recently lights the aim frame.
 const IN_VIEW_MS: i64 = 700;
 
@@ -229,6 +249,8 @@ pub struct Engine {
     phase: Phase,
     ready: bool,
     hold: HoldOff,
+    /// A scan whose ticket's owner is asked, and since when.
+    asking: Option<(Box<Scan>, i64)>,
     on_screen: OnScreen,
     overlay: Option<Overlay>,
     sequence: u32,
@@ -253,6 +275,7 @@ impl Engine {
             phase: Phase::Starting,
             ready: false,
             hold: HoldOff::default(),
+            asking: None,
             on_screen: OnScreen::Nothing,
             overlay: None,
             sequence: 0,
@@ -287,7 +310,10 @@ impl Engine {
         let mut effects = Vec::new();
         match input {
             Input::Seen(texts) => self.seen(at, texts, &mut effects),
-            Input::Verified { text, verified } => self.verified(at, text, *verified, &mut effects),
+            Input::Verified { text, verified, must_ask } => {
+                self.verified(at, text, *verified, must_ask, &mut effects);
+            }
+            Input::Granted(grant) => self.answered(at, grant, &mut effects),
             Input::Recorded { recorded, text, latency_us } => {
                 self.recorded(at, *recorded, text.as_deref(), latency_us, &mut effects);
             }
@@ -311,6 +337,9 @@ impl Engine {
             Input::Open(overlay) => self.overlay = Some(overlay),
             Input::Close => self.overlay = None,
             Input::Tick => {
+                if self.asking.as_ref().is_some_and(|(_, since_ms)| at.steady_ms - since_ms >= ASK_MS) {
+                    self.answered(at, None, &mut effects);
+                }
                 self.age(at);
                 self.tell_ready(&mut effects);
             }
@@ -327,6 +356,9 @@ impl Engine {
         }
         let Some(text) = texts.into_iter().next() else { return };
         self.code_seen_ms = Some(at.steady_ms);
+        if self.asking.is_some() {
+            return;
+        }
         let enrolment = std::str::from_utf8(&text).map(EnrolmentCode::parse);
         match (&self.phase, enrolment) {
             (Phase::Unenrolled { .. }, Ok(Ok(code))) => {
@@ -374,13 +406,32 @@ impl Engine {
         at: Moment,
         text: Vec<u8>,
         verified: Result<VerifiedCode, Rejection>,
+        must_ask: bool,
         effects: &mut Vec<Effect>,
     ) {
         let held = verified
             .as_ref()
             .is_ok_and(|code| self.hold.holds_ticket(code.ticket(), text_hash(&text), at.steady_ms, self.hold_ms()));
-        if !held {
-            effects.push(Effect::Record { scan: Box::new(Scan { text, verified }), reach: self.reach(at) });
+        if held {
+            return;
+        }
+        let reach = self.reach(at);
+        let ask = verified.as_ref().ok().filter(|_| must_ask && reach == Reach::Server);
+        let ask = ask.map(|code| Effect::Ask { ticket: code.ticket(), serial: code.serial() });
+        let scan = Box::new(Scan { text, verified });
+        match ask {
+            Some(ask) => {
+                self.asking = Some((scan, at.steady_ms));
+                effects.push(ask);
+            }
+            None => effects.push(Effect::Record { scan, reach, grant: None }),
+        }
+    }
+
+    /// The owner's word has come, or its time is over. A word that comes later is for nobody.
+    fn answered(&mut self, at: Moment, grant: Option<Box<SignedGrant>>, effects: &mut Vec<Effect>) {
+        if let Some((scan, _)) = self.asking.take() {
+            effects.push(Effect::Record { scan, reach: self.reach(at), grant });
         }
     }
 

@@ -70,6 +70,8 @@ struct Lane {
     organiser: Organiser,
     steady_ms: i64,
     said: Vec<Effect>,
+    /// The strict rule holds, and the cloud owns every ticket.
+    strict: bool,
 }
 
 impl Lane {
@@ -81,6 +83,7 @@ impl Lane {
             organiser: Organiser::default(),
             steady_ms: 1_000,
             said: Vec::new(),
+            strict: false,
         };
         lane.give(Input::Place(PlaceNews::Confirmed(Box::new(place()))));
         lane.give(Input::Tick);
@@ -97,7 +100,7 @@ impl Lane {
             for effect in self.engine.step(self.at(), input) {
                 match &effect {
                     Effect::Verify { text } => inputs.push(self.verify(text.clone())),
-                    Effect::Record { scan, reach } => inputs.push(self.record(scan, *reach)),
+                    Effect::Record { scan, reach, grant } => inputs.push(self.record(scan, *reach, grant.as_deref())),
                     _ => {}
                 }
                 self.said.push(effect);
@@ -116,16 +119,19 @@ impl Lane {
                 verify(&untrusted, &VerifyContext { event: EVENT, trust: &trust, entry, now_s, freshness_steps: 2 })
             }
         };
-        Input::Verified { text, verified: Box::new(verified) }
+        Input::Verified { text, verified: Box::new(verified), must_ask: self.strict }
     }
 
-    fn record(&mut self, scan: &Scan, reach: Reach) -> Input {
-        let policy = self.organiser.policy(1);
+    fn record(&mut self, scan: &Scan, reach: Reach, grant: Option<&SignedGrant>) -> Input {
+        let mut policy = self.organiser.policy(1);
+        if self.strict {
+            policy.partition = gate_core::Partition::Strict;
+        }
         let key = SecretKey::from_bytes(&[9; 32]);
         let now = ClockReading { now_ms: self.at().now_ms, uncertainty_ms: 1, in_doubt: false, offset_ms: 0 };
         let station =
             Station { device: DEVICE, key: &key, event: EVENT, lane: LANE, policy: Some(&policy), reach, now };
-        match record(&mut self.memory, scan, None, &station) {
+        match record(&mut self.memory, scan, grant.map(|grant| (&grant.grant, &grant.bytes[..])), &station) {
             Ok(recorded) => {
                 Input::Recorded { recorded: Box::new(recorded), text: Some(scan.text.clone()), latency_us: Some(1) }
             }
@@ -470,4 +476,47 @@ fn the_reasons_of_the_parser_reach_the_screen() {
         assert_eq!(lane.verdicts(), expected, "{text}");
     }
     let _ = ParseError::Foreign;
+}
+
+/// The strict rule: the owner is asked while the guest stands there, and nothing else is looked at meanwhile.
+#[test]
+fn a_strict_ticket_waits_for_its_owners_word_and_not_for_ever() {
+    let mut lane = Lane::new(&[1, 2]);
+    lane.strict = true;
+    lane.give(Input::Sync(SyncNews::Heard));
+    let asked = |lane: &Lane| lane.said.iter().filter(|effect| matches!(effect, Effect::Ask { .. })).count();
+    let reasons = |lane: &Lane| -> Vec<&'static str> {
+        let verdicts = lane.said.iter().filter_map(|effect| match effect {
+            Effect::Show { verdict, .. } => Some(verdict.reason_code()),
+            _ => None,
+        });
+        verdicts.collect()
+    };
+    let code = short(1, 2, lane.now_s());
+    lane.see(10, &code);
+    assert_eq!((asked(&lane), reasons(&lane).len()), (1, 0));
+    lane.see(10, &short(2, 2, lane.now_s()));
+    assert_eq!(asked(&lane), 1, "one guest at a time");
+    let grant = gate_core::Grant {
+        event: EVENT,
+        ticket: TicketId(1),
+        device: DEVICE,
+        chain: 1,
+        seq: 1,
+        guests: 1,
+        epoch: 0,
+        until_ms: i64::MAX,
+    };
+    lane.give(Input::Granted(Some(Box::new(SignedGrant { grant, bytes: vec![1] }))));
+    assert_eq!(reasons(&lane), ["admitted"]);
+    lane.see(10, &short(2, 2, lane.now_s()));
+    lane.steady_ms += ASK_MS;
+    lane.give(Input::Tick);
+    assert_eq!(reasons(&lane), ["admitted", "no_grant"], "the answer did not come");
+    lane.give(Input::Granted(Some(Box::new(SignedGrant { grant, bytes: vec![1] }))));
+    assert_eq!(reasons(&lane).len(), 2, "a word that comes too late is for nobody");
+    lane.give(Input::Sync(SyncNews::Silent));
+    lane.steady_ms += 20_000;
+    lane.see(10, &short(2, 2, lane.now_s()));
+    assert_eq!((asked(&lane), reasons(&lane)[2]), (2, "no_grant"), "nobody to ask");
 }

@@ -4,6 +4,7 @@
 //! vouch for; cannot be started on a replay folder (`SyncDatabase`); every wait is bounded and ends when there is something
 //! to do; a failure is told once and tried again.
 
+mod ask;
 mod enrol;
 mod feed;
 mod lists;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use gate_core::wire::v1::{EnrolmentCode, StationBundle};
+use gate_core::wire::v1::{EnrolmentCode, GrantRequest, StationBundle};
 use ticket_signer::{EnvelopeError, SecretKey};
 
 use super::clock::{Clock, boot_ms, random_u64};
@@ -104,12 +105,18 @@ const ORDERS_MAX: usize = 256;
 #[derive(Clone)]
 pub struct Handle {
     orders: Sender<Order>,
+    questions: Sender<GrantRequest>,
 }
 
 impl Handle {
     /// A handle whose orders nobody takes, until the threads run.
     pub fn silent() -> Self {
-        Handle { orders: bounded(1).0 }
+        Handle { orders: bounded(1).0, questions: bounded(1).0 }
+    }
+
+    /// Asks a ticket's owner; false where nobody is there to ask.
+    pub fn ask(&self, question: GrantRequest) -> bool {
+        self.questions.try_send(question).is_ok()
     }
 
     pub fn order(&self, order: Order) {
@@ -148,9 +155,10 @@ pub enum SyncError {
 /// Starts the threads.
 pub fn start(settings: Settings, outlet: Outlet) -> Result<Handle, SyncError> {
     let (orders, inbox) = bounded(ORDERS_MAX);
+    let (questions, asked) = bounded(1);
     let journal = settings.database.connect()?;
-    let handle = Handle { orders };
-    let mut this = Talk::new(settings, journal, outlet, inbox, handle.clone());
+    let handle = Handle { orders, questions };
+    let mut this = Talk::new(settings, journal, outlet, (inbox, asked), handle.clone());
     let spawned = std::thread::Builder::new().name("sync".to_owned()).spawn(move || this.run());
     spawned.map_err(|error| JournalError::Io(format!("no thread could be started: {error}")))?;
     Ok(handle)
@@ -161,6 +169,7 @@ struct Talk {
     journal: Journal,
     outlet: Outlet,
     inbox: Receiver<Order>,
+    asked: Receiver<GrantRequest>,
     orders: Handle,
     backoff: Backoff,
     /// What the feed's thread sees, once it runs.
@@ -177,9 +186,15 @@ fn current(shared: &Shared) -> Arc<Station> {
 }
 
 impl Talk {
-    fn new(settings: Settings, journal: Journal, outlet: Outlet, inbox: Receiver<Order>, orders: Handle) -> Self {
+    fn new(
+        settings: Settings,
+        journal: Journal,
+        outlet: Outlet,
+        (inbox, asked): (Receiver<Order>, Receiver<GrantRequest>),
+        orders: Handle,
+    ) -> Self {
         let backoff = Backoff::default();
-        Talk { settings, journal, outlet, inbox, orders, backoff, feed: None, storage_failed: false }
+        Talk { settings, journal, outlet, inbox, asked, orders, backoff, feed: None, storage_failed: false }
     }
 
     fn run(&mut self) {
@@ -245,6 +260,16 @@ impl Talk {
             clock: self.settings.clock.clone(),
         };
         feed.start(self.settings.database.connect()?)?;
+        let asker = ask::Asker {
+            base: self.address(&record.server).to_owned(),
+            pin: record.tls_pin,
+            signer: Signer { device: record.device, key: Arc::clone(key) },
+            station: Arc::clone(&shared),
+            outlet: self.outlet.clone(),
+            clock: self.settings.clock.clone(),
+            questions: self.asked.clone(),
+        };
+        asker.start()?;
         self.feed = Some(Arc::clone(&shared));
         Ok(shared)
     }

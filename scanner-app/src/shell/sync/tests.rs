@@ -50,7 +50,8 @@ fn world() -> World {
         server: None,
     };
     let journal = database.connect(Use::Background).unwrap();
-    let mut talk = Talk::new(settings, journal, Outlet::new(sender, Arc::new(|| {})), inbox, Handle { orders });
+    let mut talk =
+        Talk::new(settings, journal, Outlet::new(sender, Arc::new(|| {})), (inbox, bounded(1).1), handle(orders));
     let record = StationRecord {
         server: "https://gate.example".to_owned(),
         tls_pin: [1; 32],
@@ -64,6 +65,11 @@ fn world() -> World {
     let sent = talk.settings.clock.device();
     let station = talk.take_bundle(&bundle, sent, &record, &key, None).unwrap();
     World { _folder: folder, talk, messages, organiser, key, record, station }
+}
+
+/// A handle that gives orders and whose questions nobody hears.
+fn handle(orders: crossbeam_channel::Sender<Order>) -> Handle {
+    Handle { orders, questions: bounded(1).0 }
 }
 
 impl World {
@@ -91,7 +97,7 @@ impl World {
             pin: [0; 32],
             signer: Signer { device: DEVICE, key: Arc::new(SecretKey::from_bytes(&[9; 32])) },
             station: Arc::new(Mutex::new(Arc::clone(&self.station))),
-            orders: Handle { orders },
+            orders: handle(orders),
             outlet: self.talk.outlet.clone(),
             clock: self.talk.settings.clock.clone(),
         };

@@ -5,12 +5,14 @@
 
 mod enrol;
 mod feed;
+mod grant;
 mod list;
 mod scans;
 mod station;
 
 pub use enrol::{EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentCodeError, EnrolmentStatus};
 pub use feed::{FeedMessage, GENERATION_HEADER};
+pub use grant::{GrantAnswer, GrantRequest};
 pub use list::ListAnswer;
 pub use scans::{IncidentReport, Receipt, ReceiptPayload, ScanAnswer, ScanUpload, WireRow};
 pub use station::{EventInfo, SignedTime, StationBundle, TimePayload};

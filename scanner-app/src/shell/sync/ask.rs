@@ -1,0 +1,64 @@
+//! Asks the server that owns a ticket for its word, while the guest stands there: a thread and a client of its own, so that
+//! it waits behind no upload. It always answers, in time or too late; the engine knows which.
+
+use std::sync::PoisonError;
+
+use crossbeam_channel::Receiver;
+use gate_core::Grant;
+use gate_core::wire::v1::{GrantAnswer, GrantRequest};
+
+use super::{Outlet, Shared, SyncError};
+use crate::core::engine::{Input, SignedGrant};
+use crate::core::station::Station;
+use crate::shell::clock::Clock;
+use crate::shell::http::{Server, Signer};
+use crate::shell::journal::JournalError;
+
+pub(super) struct Asker {
+    pub(super) base: String,
+    pub(super) pin: [u8; 32],
+    pub(super) signer: Signer,
+    pub(super) station: Shared,
+    pub(super) outlet: Outlet,
+    pub(super) clock: Clock,
+    pub(super) questions: Receiver<GrantRequest>,
+}
+
+impl Asker {
+    pub(super) fn start(self) -> Result<(), SyncError> {
+        let server = Server::for_question(&self.base, self.pin, self.signer.clone())?;
+        let spawned = std::thread::Builder::new().name("ask".to_owned()).spawn(move || {
+            while let Ok(question) = self.questions.recv() {
+                let grant = self.ask(&server, &question);
+                self.outlet.input(Input::Granted(grant.map(Box::new)));
+            }
+        });
+        spawned.map(|_| ()).map_err(|error| JournalError::Io(format!("no thread could be started: {error}")).into())
+    }
+
+    fn ask(&self, server: &Server, question: &GrantRequest) -> Option<SignedGrant> {
+        let station = std::sync::Arc::clone(&self.station.lock().unwrap_or_else(PoisonError::into_inner));
+        let target = format!("/gate/v1/events/{}/grants", station.event.id);
+        match server.post(&target, question) {
+            Ok(GrantAnswer::Granted(bytes)) => open(bytes.into_vec(), &station, self.clock.read().now_s()),
+            Ok(GrantAnswer::Refused { reason }) => {
+                tracing::info!(reason, ticket = question.ticket, "the ticket's owner grants nothing");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ticket's owner could not be asked");
+                None
+            }
+        }
+    }
+}
+
+fn open(bytes: Vec<u8>, station: &Station, now_s: i64) -> Option<SignedGrant> {
+    match Grant::open(&bytes, &station.trust, station.event_id(), now_s) {
+        Ok(grant) => Some(SignedGrant { grant, bytes }),
+        Err(error) => {
+            tracing::warn!(%error, "a grant was not believed");
+            None
+        }
+    }
+}
