@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn an_exit_gives_back_what_was_taken_and_no_more() {
         use Direction::{In, Out};
-        let table: [(&[(i64, Direction, u8)], (u32, u32)); 7] = [
+        type Step = (i64, Direction, u8);
+        let table: [(&[Step], (u32, u32)); 7] = [
             (&[], (0, 0)),
             (&[(1, In, 1)], (1, 1)),
             (&[(1, In, 1), (2, Out, 1)], (0, 1)),
