@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod engine;
+pub mod hear;
 pub mod present;
 pub mod report;
 pub mod station;

@@ -25,7 +25,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use self::error::JournalError;
 pub use self::list::{ListState, Staging};
 pub use self::open::{Database, FILE, Use};
-pub use self::receive::ReceivedPassage;
 pub use self::replay::SyncDatabase;
 pub use self::rows::{ChainFault, Progress};
 pub use self::station::{ConfirmedRecord, StationRecord};

@@ -2,19 +2,11 @@
 
 use gate_core::clock::{Anchor, DeviceTime};
 use gate_core::conflict::{Conflict, conflict};
-use gate_core::row::{RowBody, SignedRow};
 use rusqlite::{OptionalExtension as _, params};
-use ticket_signer::{ClassId, DeviceCertificate, EventId, TicketId};
+use ticket_signer::{ClassId, EventId, TicketId};
 
 use super::{Journal, JournalError, bits, tx};
-
-/// Another device's entry or exit, checked: certificate by the trust store, row by the certificate's key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceivedPassage {
-    pub row: SignedRow,
-    pub body: RowBody,
-    pub certificate: DeviceCertificate,
-}
+use crate::core::hear::ReceivedPassage;
 
 impl Journal {
     /// Keeps a batch of passages and the feed's cursor in one transaction. Returns the tickets that were new to us.

@@ -9,6 +9,7 @@ use ticket_signer::{
 };
 
 use super::*;
+use crate::core::hear::ReceivedPassage;
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, Packed, full, listed, short};
 
 struct World {

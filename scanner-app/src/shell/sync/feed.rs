@@ -1,39 +1,28 @@
 //! The feed: what other lanes did, as it happens. While it is alive this lane hears the server.
 //!
-//! Invariants: the cursor passes an admission only when it is kept, or can never be believed; this lane does not hear the
-//! others while one of their admissions waits for a certificate.
+//! What it says is judged by `core::hear`; here it is read and kept.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gate_core::row::SignedRow;
-use gate_core::wire::v1::{FeedMessage, WireRow};
-use ticket_signer::{AuthorityError, DeviceCertificate, KeyId};
+use gate_core::wire::v1::FeedMessage;
 
 use super::sse::{Event, Events};
 use super::{Handle, Order, Outlet, Shared, SyncError, current};
 use crate::core::engine::{Input, SyncNews, Trouble};
+use crate::core::hear::{Batch, Unheard};
 use crate::core::present::named_conflict;
 use crate::core::station::Station;
 use crate::core::sync_plan::Backoff;
 use crate::shell::clock::{Clock, random_u64};
 use crate::shell::http::{HttpError, Server, Signer, plain};
-use crate::shell::journal::{Journal, JournalError, ReceivedPassage};
+use crate::shell::journal::{Journal, JournalError};
 use crate::shell::places;
 
 /// The most admissions kept in one transaction.
 const BATCH_MAX: usize = 128;
-/// A device may have gone on for this long after its lease, by its own clock; milliseconds.
-const LEASE_TOLERANCE_MS: i64 = 10 * 60_000;
-/// How many bundles may come without an authority's certificate before its rows are passed over: the first may have been on
-/// its way already when the row came.
-const BUNDLES_AWAITED: u8 = 2;
-/// The most authorities without a certificate that are remembered.
-const UNHEARD_MAX: usize = 16;
-
 pub(super) struct Feed {
     pub(super) base: String,
     pub(super) pin: [u8; 32],
@@ -44,123 +33,11 @@ pub(super) struct Feed {
     pub(super) clock: Clock,
 }
 
-/// Why another device's row was not believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Disbelief {
-    #[error("the device's certificate cannot be read: {0}")]
-    Certificate(ticket_signer::FormatError),
-    #[error("the device's certificate: {0}")]
-    Authority(AuthorityError),
-    #[error("{0}")]
-    Row(gate_core::row::RowError),
-    #[error("the row is of another device or event than its certificate")]
-    Misplaced,
-    #[error("the row was made after its device's lease")]
-    AfterLease,
-    #[error("nobody passed by the row")]
-    NoPassage,
-}
-
-/// Checks another device's entry or exit: certificate by the trust store, row by the certificate's key.
-pub(super) fn believe(row: WireRow, certificate: &[u8], station: &Station) -> Result<ReceivedPassage, Disbelief> {
-    let certificate = DeviceCertificate::from_bytes(certificate).map_err(Disbelief::Certificate)?;
-    station.trust.device(&certificate).map_err(Disbelief::Authority)?;
-    let row = SignedRow::from(row);
-    let fields = certificate.fields();
-    let body = row.open(&fields.key).map_err(Disbelief::Row)?;
-    if body.device != fields.device || body.event != fields.event || fields.event != station.event_id() {
-        return Err(Disbelief::Misplaced);
-    }
-    // The certificate at hand may be younger than the row (a lease is renewed), so only its end is compared.
-    if body.at_ms > i64::from(fields.not_after_s) * 1000 + LEASE_TOLERANCE_MS {
-        return Err(Disbelief::AfterLease);
-    }
-    if body.passage().is_none() {
-        return Err(Disbelief::NoPassage);
-    }
-    Ok(ReceivedPassage { row, body, certificate })
-}
-
-/// Authorities that signed for other devices and that no certificate names: how many bundles came since without one, and the
-/// station of the last. Their rows wait, and not for ever.
-#[derive(Debug, Default)]
-pub(super) struct Unheard {
-    keys: BTreeMap<KeyId, (u8, Arc<Station>)>,
-}
-
-impl Unheard {
-    /// Whether rows under `key` are to wait for another bundle than `station`'s.
-    fn waits(&mut self, key: KeyId, station: &Arc<Station>) -> bool {
-        if !self.keys.contains_key(&key) && self.keys.len() >= UNHEARD_MAX {
-            self.keys.pop_first();
-        }
-        let (bundles, last) = self.keys.entry(key).or_insert_with(|| (0, Arc::clone(station)));
-        if *bundles < BUNDLES_AWAITED && !Arc::ptr_eq(last, station) {
-            *bundles += 1;
-            *last = Arc::clone(station);
-            if *bundles == BUNDLES_AWAITED {
-                tracing::warn!(%key, "no bundle names the authority of another lane; that lane's rows are passed over");
-            }
-        }
-        *bundles < BUNDLES_AWAITED
-    }
-}
-
-/// The authority that has no certificate yet, if that is why a row was not believed. A key that has one, and did not sign, is
-/// reported by the same error.
-fn unheard_of(error: &Disbelief, station: &Station) -> Option<KeyId> {
-    let Disbelief::Authority(AuthorityError::UnknownKey(key)) = error else { return None };
-    let named = station.trust.certificates().any(|certificate| certificate.fields().key.key_id() == *key);
-    (!named).then_some(*key)
-}
-
-/// What a batch of events came to.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) passages: Vec<ReceivedPassage>,
-    pub(super) cursor: Option<u64>,
-    pub(super) heard: bool,
-    pub(super) list: Option<u64>,
-    pub(super) bundle: bool,
-    /// The next row waits for a bundle: the cursor stays before it, and nothing after it was taken.
-    pub(super) waits: bool,
-}
-
-impl Batch {
-    pub(super) fn take(&mut self, event: &Event, station: &Arc<Station>, unheard: &mut Unheard) {
-        if self.waits {
-            return;
-        }
-        let message = URL_SAFE_NO_PAD.decode(&event.data).ok();
-        match message.and_then(|bytes| gate_core::wire::from_cbor::<FeedMessage>(&bytes).ok()) {
-            Some(FeedMessage::Admission { row, device_certificate }) => {
-                match believe(row, &device_certificate, station) {
-                    Ok(admission) if admission.body.device == station.device => {}
-                    Ok(passage) => self.passages.push(passage),
-                    Err(error) => match unheard_of(&error, station) {
-                        Some(key) if unheard.waits(key, station) => {
-                            (self.waits, self.bundle, self.heard) = (true, true, false);
-                            return;
-                        }
-                        // Said when it was given up.
-                        Some(_) => tracing::debug!(%error, cursor = event.id, "a row from the feed was passed over"),
-                        None => tracing::warn!(%error, cursor = event.id, "a row from the feed was not believed"),
-                    },
-                }
-            }
-            Some(FeedMessage::List { version }) => self.list = self.list.max(Some(version)),
-            Some(FeedMessage::Policy { version }) => self.bundle |= version > station.policy_version(),
-            Some(FeedMessage::Trust) => self.bundle = true,
-            Some(FeedMessage::Time(time)) => match time.open(&station.trust, station.event_id()) {
-                Ok(_) => self.heard = true,
-                Err(error) => tracing::warn!(%error, "the feed's time was not believed"),
-            },
-            // A newer server may say more than this version understands.
-            None => tracing::debug!(cursor = event.id, "an unknown feed message"),
-        }
-        // The server's word, also where it is less: one that was restored from a backup counts anew.
-        self.cursor = event.id.or(self.cursor);
-    }
+/// Reads an event as it travels, and takes it in. A newer server may say more than this version understands.
+pub(super) fn take(batch: &mut Batch, event: &Event, station: &Arc<Station>, unheard: &mut Unheard) {
+    let message = URL_SAFE_NO_PAD.decode(&event.data).ok();
+    let message = message.and_then(|bytes| gate_core::wire::from_cbor::<FeedMessage>(&bytes).ok());
+    batch.take(event.id, message, station, unheard);
 }
 
 /// Why listening ended without a failure.
@@ -244,10 +121,10 @@ impl Feed {
             let Some(first) = events.next().map_err(|error| self.cut_off(&error))? else { return Ok(End::Stream) };
             let station = current(&self.station);
             let mut batch = Batch::default();
-            batch.take(&first, &station, unheard);
+            take(&mut batch, &first, &station, unheard);
             while !batch.waits && batch.passages.len() < BATCH_MAX && events.at_hand() {
                 let Some(next) = events.next().map_err(|error| self.cut_off(&error))? else { break };
-                batch.take(&next, &station, unheard);
+                take(&mut batch, &next, &station, unheard);
             }
             *heard |= batch.heard;
             let waits = batch.waits;

@@ -16,10 +16,11 @@ use ticket_signer::{
     envelope,
 };
 
-use super::feed::{Batch, Disbelief, Unheard, believe};
+use super::feed::take;
 use super::push::ReceiptFault;
 use super::sse::Event;
 use super::*;
+use crate::core::hear::{Batch, Disbelief, Unheard, believe};
 use crate::shell::http::HttpError;
 use crate::shell::journal::{Database, ListState, Use};
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, Packed, listed};
@@ -337,7 +338,7 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
     let time = SignedTime::seal(NOW_MS, &world.organiser.key(Role::Time)).unwrap();
     let forged_time = SignedTime::seal(NOW_MS, &key).unwrap();
     let mut unheard = Unheard::default();
-    batch.take(&feed_event(1, &FeedMessage::Time(forged_time)), &world.station, &mut unheard);
+    feed::take(&mut batch, &feed_event(1, &FeedMessage::Time(forged_time)), &world.station, &mut unheard);
     assert!(!batch.heard, "an unsigned word is no word");
     for (id, message) in [
         (11, admission(1)),
@@ -346,9 +347,9 @@ fn a_batch_of_the_feed_is_kept_and_a_conflict_told_with_names() {
         (14, FeedMessage::Policy { version: 1 }),
         (15, FeedMessage::Time(time)),
     ] {
-        batch.take(&feed_event(id, &message), &world.station, &mut unheard);
+        feed::take(&mut batch, &feed_event(id, &message), &world.station, &mut unheard);
     }
-    batch.take(&Event { id: Some(16), data: "nonsense".to_owned() }, &world.station, &mut unheard);
+    take(&mut batch, &Event { id: Some(16), data: "nonsense".to_owned() }, &world.station, &mut unheard);
     assert_eq!(
         (batch.passages.len(), batch.cursor, batch.list, batch.heard, batch.bundle),
         (2, Some(16), Some(3), true, false)
@@ -400,7 +401,7 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     let mut unheard = Unheard::default();
     let mut batch = Batch::default();
     for event in &events {
-        batch.take(event, &world.station, &mut unheard);
+        take(&mut batch, event, &world.station, &mut unheard);
     }
     assert_eq!((batch.cursor, batch.list, batch.heard, batch.passages.len()), (Some(11), Some(3), false, 0));
     assert!(batch.waits && batch.bundle);
@@ -411,13 +412,13 @@ fn an_admission_under_an_authority_not_heard_of_waits_for_the_bundle() {
     assert!(world.messages.try_iter().all(|message| !format!("{message:?}").contains("Heard")));
 
     let mut again = Batch::default();
-    again.take(&row, &world.station, &mut unheard);
+    feed::take(&mut again, &row, &world.station, &mut unheard);
     assert!(again.waits, "no other bundle came meanwhile");
     let bundle = world.bundle(|organiser, bundle| {
         bundle.certificates.push(ByteBuf::from(organiser.certificate(Role::Device, &authority)));
     });
     let mut taken = Batch::default();
-    taken.take(&row, &bundle.unwrap(), &mut unheard);
+    take(&mut taken, &row, &bundle.unwrap(), &mut unheard);
     assert_eq!((taken.passages.len(), taken.cursor, taken.waits), (1, Some(12), false));
 }
 
@@ -426,7 +427,7 @@ fn a_server_that_counts_anew_is_followed() {
     let mut world = world();
     let mut batch = Batch::default();
     for id in [16, 3] {
-        batch.take(&feed_event(id, &FeedMessage::Trust), &world.station, &mut Unheard::default());
+        take(&mut batch, &feed_event(id, &FeedMessage::Trust), &world.station, &mut Unheard::default());
     }
     assert_eq!(batch.cursor, Some(3), "from the beginning, after a backup was restored");
     let (mut feed, _ordered) = world.feed();
@@ -452,7 +453,7 @@ fn an_authority_that_no_bundle_names_does_not_hold_the_feed_up_for_ever() {
     let mut waited = 0;
     loop {
         let mut batch = Batch::default();
-        batch.take(&row, &world.station, &mut unheard);
+        feed::take(&mut batch, &row, &world.station, &mut unheard);
         if !batch.waits {
             assert_eq!((batch.passages.len(), batch.cursor), (0, Some(12)), "passed over");
             break;
@@ -471,7 +472,7 @@ fn an_authority_that_is_refused_is_not_waited_for() {
     let mut wrong_role = Batch::default();
     let mut unheard = Unheard::default();
     let row = feed_event(12, &admission_under(&world.organiser.key(Role::Issue)));
-    wrong_role.take(&row, &world.station, &mut unheard);
+    feed::take(&mut wrong_role, &row, &world.station, &mut unheard);
     assert_eq!((wrong_role.waits, wrong_role.cursor), (false, Some(12)));
     let station = world.bundle(|organiser, bundle| {
         bundle.certificates.push(ByteBuf::from(organiser.certificate(Role::Device, &revoked)));
@@ -479,7 +480,7 @@ fn an_authority_that_is_refused_is_not_waited_for() {
         bundle.revocations.push(ByteBuf::from(revocation.to_bytes().to_vec()));
     });
     let mut batch = Batch::default();
-    batch.take(&feed_event(13, &admission_under(&revoked)), &station.unwrap(), &mut unheard);
+    take(&mut batch, &feed_event(13, &admission_under(&revoked)), &station.unwrap(), &mut unheard);
     assert_eq!((batch.waits, batch.cursor, batch.passages.len()), (false, Some(13), 0));
     // A certificate that a known authority did not sign is a forgery, whatever bundle comes.
     let FeedMessage::Admission { row, mut device_certificate } = admission_under(&world.organiser.key(Role::Device))
@@ -488,7 +489,12 @@ fn an_authority_that_is_refused_is_not_waited_for() {
     };
     device_certificate[70] ^= 1;
     let mut forged = Batch::default();
-    forged.take(&feed_event(14, &FeedMessage::Admission { row, device_certificate }), &world.station, &mut unheard);
+    feed::take(
+        &mut forged,
+        &feed_event(14, &FeedMessage::Admission { row, device_certificate }),
+        &world.station,
+        &mut unheard,
+    );
     assert_eq!((forged.waits, forged.cursor, forged.passages.len()), (false, Some(14), 0));
 }
 
