@@ -3,6 +3,8 @@
 //! Invariants: time never runs behind the last signed time; a system clock is believed after a reboot only if it agreed
 //! with signed time before, and for a day; otherwise the gate says that it is in doubt.
 
+use crate::mutant::{Mutant, planted};
+
 /// What the clock says, and how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReading {
@@ -77,6 +79,7 @@ impl GateClock {
             return false;
         }
         let uncertainty_ms = u32::try_from((received.boot_ms - sent.boot_ms) / 2).unwrap_or(u32::MAX);
+        let uncertainty_ms = if planted(Mutant::RoundTripIgnored) { 0 } else { uncertainty_ms };
         if let Some(anchor) = self.anchor
             && (signed_ms < anchor.signed_ms
                 || (anchor.at.boot_id == received.boot_id && self.read(received).uncertainty_ms < uncertainty_ms))
@@ -90,8 +93,14 @@ impl GateClock {
     }
 
     pub fn read(&self, at: DeviceTime) -> ClockReading {
-        let Some(anchor) = self.anchor else {
-            return ClockReading { now_ms: at.system_ms, uncertainty_ms: u32::MAX, in_doubt: true, offset_ms: 0 };
+        let Some(anchor) = self.anchor.filter(|_| !planted(Mutant::SystemClockBelieved)) else {
+            let in_doubt = !planted(Mutant::SystemClockBelieved);
+            return ClockReading {
+                now_ms: at.system_ms,
+                uncertainty_ms: if in_doubt { u32::MAX } else { 0 },
+                in_doubt,
+                offset_ms: 0,
+            };
         };
         let (now_ms, uncertainty) = if anchor.at.boot_id == at.boot_id && at.boot_ms >= anchor.at.boot_ms {
             let elapsed = at.boot_ms - anchor.at.boot_ms;

@@ -14,6 +14,7 @@ use ticket_signer::{
 use crate::chain::ChainHead;
 use crate::clock::ClockReading;
 use crate::grant::Grant;
+use crate::mutant::{Mutant, planted};
 use crate::ownership::Standing;
 use crate::passage::{Direction, Passage, usage};
 use crate::policy::{Partition, Policy, UnlistedPrinted};
@@ -223,7 +224,7 @@ fn bounded(mut decision: Decision, gate: &GateView, asked: &Asked<'_>, now: &Clo
     decision.guests = asked.guests;
     if asked.policy.is_none() || gate.list_version.is_none() {
         decision = Decision { outcome: Outcome::Refuse, reason: Reason::NotReady, detail: None, ..decision };
-    } else if now.now_ms >= gate.lease_until_ms {
+    } else if now.now_ms >= gate.lease_until_ms && !planted(Mutant::LeaseIgnored) {
         decision = Decision { outcome: Outcome::Refuse, reason: Reason::LeaseExpired, detail: None, ..decision };
     }
     if decision.outcome != Outcome::Admit {
@@ -294,7 +295,7 @@ impl Asked<'_> {
 /// An exit gives back what an entry took, and only where the entry is known.
 fn way_out(view: &TicketView, asked: &Asked<'_>) -> Verdict {
     let inside = usage(&view.passages).inside;
-    if inside < u32::from(asked.guests) {
+    if inside < u32::from(asked.guests) && !planted(Mutant::ExitFromNowhere) {
         return (Outcome::Refuse, Reason::NotInside, None);
     }
     (Outcome::Admit, Reason::Exited, None)
@@ -336,7 +337,7 @@ fn way_in(
     {
         return verdict;
     }
-    let inside = usage(&view.passages).inside;
+    let inside = if planted(Mutant::UsedIgnored) { 0 } else { usage(&view.passages).inside };
     let left = u32::from(class.admissions).saturating_sub(inside);
     if left == 0 {
         return refuse(Reason::Used, last_entry(&view.passages));
@@ -369,14 +370,16 @@ fn last_entry(passages: &[Passage]) -> Option<Detail> {
 fn standing(shown: &Shown<'_>, view: &TicketView) -> Option<Verdict> {
     let refuse = |reason| Some((Outcome::Refuse, reason, None));
     let serial = shown.serial;
-    if view.revoked_to.is_some_and(|revoked| serial <= revoked) {
+    if view.revoked_to.is_some_and(|revoked| serial <= revoked) && !planted(Mutant::RevocationIgnored) {
         return refuse(Reason::Revoked);
     }
-    if view.floor.is_some_and(|floor| serial < floor) {
+    if view.floor.is_some_and(|floor| serial < floor) && !planted(Mutant::FloorIgnored) {
         return refuse(Reason::Retired);
     }
     match &view.entry {
-        Some(entry) if serial < entry.serial => return refuse(Reason::Retired),
+        Some(entry) if serial < entry.serial && !planted(Mutant::RetiredByListIgnored) => {
+            return refuse(Reason::Retired);
+        }
         Some(entry) if serial == entry.serial && entry.status == TicketStatus::Revoked => {
             return refuse(Reason::Revoked);
         }
@@ -418,7 +421,7 @@ fn partitioned(
     let home = policy.home_group(shown.class, shown.ticket);
     match policy.partition_of(shown.class) {
         Partition::Open => None,
-        Partition::Bounded if asked.reach == Reach::Server => None,
+        Partition::Bounded if asked.reach == Reach::Server || planted(Mutant::BoundedAnywhere) => None,
         Partition::Bounded => {
             if policy.lane(asked.lane).is_some_and(|own| own.group == home) {
                 return None;
@@ -430,6 +433,7 @@ fn partitioned(
             Standing::Owner => None,
             Standing::Ask { epoch, .. } => match asked.grant {
                 Some(grant) if granted(grant, epoch, shown.ticket, asked, now) => None,
+                _ if planted(Mutant::StrictWithoutGrant) => None,
                 _ => review(Reason::NoGrant, None),
             },
             Standing::Elsewhere { lane } => review(Reason::OwnedElsewhere, Some(Detail::GoTo { lane })),
@@ -442,7 +446,7 @@ fn partitioned(
 fn granted(grant: &Grant, epoch: u64, ticket: TicketId, asked: &Asked<'_>, now: &ClockReading) -> bool {
     grant.ticket == ticket
         && grant.device == asked.device
-        && (grant.chain, grant.seq) == (asked.head.epoch, asked.head.seq + 1)
+        && ((grant.chain, grant.seq) == (asked.head.epoch, asked.head.seq + 1) || planted(Mutant::GrantForAnyRow))
         && grant.guests >= asked.guests
         && grant.epoch == epoch
         && now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) < grant.until_ms

@@ -15,6 +15,7 @@ pub mod decide;
 mod fixture;
 pub mod grant;
 pub mod merge;
+pub mod mutant;
 pub mod owner;
 pub mod ownership;
 pub mod pack;

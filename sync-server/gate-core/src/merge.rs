@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ticket_signer::{DeviceId, EventId, PublicKey};
 
 use crate::chain::ChainHead;
+use crate::mutant::{Mutant, planted};
 use crate::row::{RowBody, RowError, SignedRow};
 
 /// Something about a row that a person must look at.
@@ -136,7 +137,10 @@ pub fn plan(state: &ChainState, rows: Vec<CheckedRow>) -> MergePlan {
     for row in rows {
         let seq = row.body.seq;
         match known.get(&seq) {
-            Some(stored) if stored.hash == row.hash => duplicates += 1,
+            Some(stored) if stored.hash == row.hash && !planted(Mutant::DuplicateStored) => duplicates += 1,
+            Some(stored) if stored.hash == row.hash => {
+                accepted.insert(seq, row);
+            }
             Some(_) => incidents.push(Incident { epoch, seq, kind: IncidentKind::Fork }),
             None => {
                 known.insert(seq, KnownRow { hash: row.hash, prev: row.body.prev });
@@ -145,7 +149,11 @@ pub fn plan(state: &ChainState, rows: Vec<CheckedRow>) -> MergePlan {
         }
     }
     let mut head = state.head;
-    while let Some(next) = known.get(&(head.seq + 1)) {
+    while let Some((seq, next)) = following(&known, head.seq) {
+        if planted(Mutant::ReceiptOverGap) && seq > head.seq + 1 {
+            head = ChainHead { epoch, seq, hash: next.hash };
+            continue;
+        }
         if next.prev != head.hash {
             incidents.push(Incident { epoch, seq: head.seq + 1, kind: IncidentKind::BrokenChain });
             break;
@@ -153,6 +161,12 @@ pub fn plan(state: &ChainState, rows: Vec<CheckedRow>) -> MergePlan {
         head = ChainHead { epoch, seq: head.seq + 1, hash: next.hash };
     }
     MergePlan { accepted: accepted.into_values().collect(), duplicates, incidents, head }
+}
+
+/// The row that follows `seq`, if it is known.
+fn following(known: &BTreeMap<u64, KnownRow>, seq: u64) -> Option<(u64, KnownRow)> {
+    let (next, row) = known.range(seq.checked_add(1)?..).next()?;
+    (*next == seq + 1 || planted(Mutant::ReceiptOverGap)).then_some((*next, *row))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ticket_signer::{DeviceId, EventId, Serial, TicketId};
 
 use crate::clock::ClockReading;
 use crate::grant::Grant;
+use crate::mutant::{Mutant, planted};
 use crate::ownership::{Owner, Ownership};
 use crate::passage::{Passage, usage};
 
@@ -67,7 +68,7 @@ pub fn give(
     if ownership.owner != Owner::Node(node) || over {
         return Err(GrantRefusal::NotOwner);
     }
-    if ownership.releasing || ownership.unsettled {
+    if ownership.releasing || (ownership.unsettled && !planted(Mutant::UnsettledIgnored)) {
         return Err(GrantRefusal::Unsettled);
     }
     let row = |grant: &&Grant| (grant.device, grant.chain, grant.seq) == (ask.device, ask.chain, ask.seq);
@@ -80,7 +81,9 @@ pub fn give(
     if ask.serial < serial || owned.revoked_to.is_some_and(|revoked| ask.serial <= revoked) {
         return Err(GrantRefusal::Withdrawn);
     }
-    let granted: u32 = owned.outstanding.iter().map(|grant| u32::from(grant.guests)).sum();
+    let forgotten = planted(Mutant::GrantForgotten);
+    let outstanding = owned.outstanding.iter().filter(|_| !forgotten);
+    let granted: u32 = outstanding.map(|grant| u32::from(grant.guests)).sum();
     let inside = usage(&owned.passages).inside.saturating_add(granted);
     if ask.guests == 0 || inside.saturating_add(u32::from(ask.guests)) > u32::from(owned.allowed) {
         return Err(GrantRefusal::UsedUp);

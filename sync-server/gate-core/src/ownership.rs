@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use ticket_signer::{DeviceId, LaneId};
 
 use crate::clock::{ClockReading, DOUBT_MS};
+use crate::mutant::{Mutant, planted};
 
 /// Who owns a home group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,13 +73,16 @@ impl Ownership {
 
     /// Where `device` stands, which has heard everything up to `cursor` of the feed.
     pub fn standing(&self, device: DeviceId, cursor: u64, now: &ClockReading) -> Standing {
-        let over = now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) >= self.until_ms;
+        let over = now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) >= self.until_ms
+            && !planted(Mutant::OwnerPastItsTime);
+        let heard = cursor >= self.from_cursor || planted(Mutant::OwnerBeforeItHeard);
+        let unsettled = self.unsettled && !planted(Mutant::UnsettledIgnored);
         match self.owner {
-            Owner::Node(node) if !self.releasing && !self.unsettled => Standing::Ask { node, epoch: self.epoch },
+            Owner::Node(node) if !self.releasing && !unsettled => Standing::Ask { node, epoch: self.epoch },
             Owner::Node(_) => Standing::Nobody,
             Owner::Lane { device: owner, lane } if owner != device.0 => Standing::Elsewhere { lane: LaneId(lane) },
             Owner::Lane { .. } => {
-                let may = !over && !self.releasing && !self.unsettled && cursor >= self.from_cursor && !now.in_doubt;
+                let may = !over && !self.releasing && !unsettled && heard && !now.in_doubt;
                 if may { Standing::Owner } else { Standing::Nobody }
             }
         }
@@ -89,6 +93,18 @@ impl Ownership {
     pub fn may_move(&self, released: bool, now: &ClockReading) -> bool {
         let worst_ms = self.until_ms.saturating_add(i64::from(DOUBT_MS)).saturating_add(i64::from(now.uncertainty_ms));
         released || now.now_ms >= worst_ms
+    }
+}
+
+impl Ownership {
+    /// The group back in the cloud's hands, once it may move; unsettled where the old owner has not said that it stopped.
+    pub fn back_to_the_cloud(&self, released: bool, now: &ClockReading) -> Option<Ownership> {
+        let released = released || planted(Mutant::MovedWithoutWord);
+        self.may_move(released, now).then(|| Ownership {
+            epoch: self.epoch + 1,
+            unsettled: !released,
+            ..Ownership::of_the_cloud(self.group)
+        })
     }
 }
 
@@ -137,5 +153,9 @@ mod tests {
         assert!(own.may_move(true, &at(0)));
         assert!(!own.may_move(false, &at(T + i64::from(DOUBT_MS) + 99)));
         assert!(own.may_move(false, &at(T + i64::from(DOUBT_MS) + 100)));
+        assert_eq!(own.back_to_the_cloud(false, &at(T)), None);
+        let told = own.back_to_the_cloud(true, &at(0)).unwrap();
+        assert_eq!((told.owner, told.epoch, told.unsettled), (Owner::Node(0), 4, false));
+        assert!(own.back_to_the_cloud(false, &at(T * 2)).unwrap().unsettled, "its rows may be missing");
     }
 }

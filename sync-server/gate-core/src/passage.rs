@@ -7,6 +7,8 @@
 
 use ticket_signer::{DeviceId, LaneId};
 
+use crate::mutant::{Mutant, planted};
+
 /// Which way guests go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,8 +87,9 @@ pub fn usage(passages: &[Passage]) -> Usage {
         match passage.direction {
             Direction::In => inside += u32::from(passage.guests),
             Direction::Out => {
-                passage.guests = passage.guests.min(u8::try_from(inside).unwrap_or(u8::MAX));
-                inside -= u32::from(passage.guests);
+                let most = if planted(Mutant::ExitAlwaysGives) { u32::from(passage.guests) } else { inside };
+                passage.guests = passage.guests.min(u8::try_from(most).unwrap_or(u8::MAX));
+                inside = inside.saturating_sub(u32::from(passage.guests));
             }
         }
     }
@@ -97,7 +100,7 @@ pub fn usage(passages: &[Passage]) -> Usage {
     });
     let mut usage = Usage::default();
     for passage in all {
-        let guests = u32::from(passage.guests);
+        let guests = if planted(Mutant::GroupCountsOnce) { 1 } else { u32::from(passage.guests) };
         match passage.direction {
             Direction::In => usage.inside = usage.inside.saturating_add(guests),
             Direction::Out => usage.inside = usage.inside.saturating_sub(guests),

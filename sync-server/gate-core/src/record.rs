@@ -8,6 +8,7 @@ use crate::chain::{ChainHead, row_hash};
 use crate::clock::ClockReading;
 use crate::decide::{Asked, Decision, Outcome, decide, decide_more};
 use crate::grant::Grant;
+use crate::mutant::{Mutant, planted};
 use crate::passage::{Direction, Passage};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -223,12 +224,15 @@ fn write<T: JournalTx>(
     let new = NewRow {
         hash: row_hash(&row.bytes),
         passage: body.passage(),
-        raise_floor: decision.ticket.zip(decision.raise_floor),
+        raise_floor: decision.ticket.zip(decision.raise_floor).filter(|_| !planted(Mutant::FloorNotDurable)),
         row,
         body,
     };
     tx.append(&new)?;
-    tx.commit()?;
+    match tx.commit() {
+        Err(_) if planted(Mutant::GreenBeforeCommit) => {}
+        committed => committed?,
+    }
     Ok(Recorded { decision, seq: new.body.seq, at_ms: new.body.at_ms, recalled: false, act })
 }
 

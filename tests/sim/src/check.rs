@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gate_core::merge::KnownRow;
 use gate_core::{Direction, Outcome, Partition, Passage, Reach, Reason};
-use ticket_signer::{DeviceId, Serial, TicketId};
+use ticket_signer::{DeviceId, Serial, TicketId, TicketStatus};
 
 use crate::cloud::{Cloud, RowKey};
 use crate::handheld::{Committed, Handheld};
@@ -41,6 +41,24 @@ pub enum Violation {
     },
     /// A revoked or replaced issue was admitted by a device that knew of it.
     RevokedAdmitted {
+        device: DeviceId,
+        ticket: TicketId,
+        seq: u64,
+    },
+    /// A strict ticket was admitted by a lane that did not own it, or not any more.
+    NotOwner {
+        device: DeviceId,
+        ticket: TicketId,
+        seq: u64,
+    },
+    /// A receipt covers rows that the server does not have.
+    ReceiptTooFar {
+        device: DeviceId,
+        receipted: u64,
+        there: u64,
+    },
+    /// An older issue was admitted by a device that had seen, or was told of, a newer one.
+    RetiredAdmitted {
         device: DeviceId,
         ticket: TicketId,
         seq: u64,
@@ -96,6 +114,9 @@ pub enum Violation {
     },
 }
 
+/// After this long without a word the engine says that it hears nobody; drift and a tick are allowed for.
+const HEARD_MS_MAX: i64 = 20_500;
+
 /// A passage in true time.
 #[derive(Debug, Clone, Copy)]
 struct Fact {
@@ -113,6 +134,10 @@ pub struct Checks {
     revoked: BTreeMap<(DeviceId, TicketId), Serial>,
     floors: BTreeMap<(DeviceId, TicketId), Serial>,
     rows: BTreeMap<DeviceId, Vec<[u8; 32]>>,
+    /// Revocations that a list has told a device of.
+    told: BTreeMap<(DeviceId, TicketId), Serial>,
+    /// The newest issue of a ticket whose code a device has verified.
+    seen: BTreeMap<(DeviceId, TicketId), Serial>,
     pub admitted: u64,
     pub refused: u64,
     pub reviewed: u64,
@@ -136,6 +161,15 @@ impl Checks {
             Outcome::Refuse => self.refused += 1,
             Outcome::Review => self.reviewed += 1,
         }
+        let judged = self.judged(device, now_ms, allowed, one);
+        if let (Some(ticket), Some(serial)) = (one.ticket, one.serial) {
+            let seen = self.seen.entry((device, ticket)).or_insert(serial);
+            *seen = serial.max(*seen);
+        }
+        judged
+    }
+
+    fn judged(&mut self, device: DeviceId, now_ms: i64, allowed: i64, one: &Committed) -> Result<(), Violation> {
         let (Some(ticket), Outcome::Admit) = (one.ticket, one.outcome) else { return Ok(()) };
         let seq = one.seq;
         let guests = i64::from(one.guests);
@@ -163,11 +197,25 @@ impl Checks {
             return Err(Violation::AdmittedKnownUsed { device, ticket, seq });
         }
         let withdrawn = |known: Option<Serial>| known.is_some_and(|known| one.serial.is_none_or(|own| own <= known));
-        if withdrawn(one.revoked_to) || one.floor.is_some_and(|floor| one.serial.is_none_or(|own| own < floor)) {
+        let told = self.told.get(&(device, ticket)).copied();
+        if withdrawn(one.revoked_to)
+            || withdrawn(told)
+            || one.floor.is_some_and(|floor| one.serial.is_none_or(|own| own < floor))
+        {
             return Err(Violation::RevokedAdmitted { device, ticket, seq });
         }
-        if one.partition == Partition::Bounded && !one.at_home && one.reach == Reach::Alone {
+        let retired = |known: Option<Serial>| known.is_some_and(|known| one.serial.is_none_or(|own| own < known));
+        if retired(one.listed) || retired(self.seen.get(&(device, ticket)).copied()) {
+            return Err(Violation::RetiredAdmitted { device, ticket, seq });
+        }
+        let deaf = one.reach == Reach::Alone || one.silence_ms > HEARD_MS_MAX;
+        if one.partition == Partition::Bounded && !one.at_home && deaf {
             return Err(Violation::BoundedBound { device, ticket, seq });
+        }
+        if let (Partition::Strict, Some((owner, until_ms))) = (one.partition, one.owner)
+            && (owner != device || one.reading.now_ms + i64::from(one.reading.uncertainty_ms) >= until_ms)
+        {
+            return Err(Violation::NotOwner { device, ticket, seq });
         }
         let off_ms = (one.reading.now_ms - now_ms).abs();
         if one.anchored && one.reason == Reason::Admitted && off_ms > i64::from(one.reading.uncertainty_ms) + 2 {
@@ -194,6 +242,10 @@ impl Checks {
             if *of == id && device.disk.floor.get(ticket).is_none_or(|now| now < serial) {
                 return Err(Violation::FloorLowered { device: id, ticket: *ticket });
             }
+        }
+        for entry in device.disk.listed.values().filter(|entry| entry.status == TicketStatus::Revoked) {
+            let told = self.told.entry((id, entry.ticket)).or_insert(entry.serial);
+            *told = entry.serial.max(*told);
         }
         self.revoked.extend(device.disk.revoked.iter().map(|(ticket, serial)| ((id, *ticket), *serial)));
         self.floors.extend(device.disk.floor.iter().map(|(ticket, serial)| ((id, *ticket), *serial)));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use gate_core::chain::ChainHead;
 use gate_core::clock::Anchor;
+use gate_core::mutant::{Mutant, planted};
 use gate_core::record::{JournalTx, NewRow};
 use gate_core::{GateView, Passage, SignedRow, TicketView};
 use ticket_signer::{ClassEntry, ListManifest, ListedTicket, Serial, TicketId, TicketStatus};
@@ -127,7 +128,8 @@ impl Disk {
             self.listed.clear();
         }
         for ticket in tickets {
-            if ticket.status == TicketStatus::Revoked {
+            let lost = planted(Mutant::RevocationLostOnDelta) && manifest.base > 0;
+            if ticket.status == TicketStatus::Revoked && !lost {
                 let revoked = self.revoked.entry(ticket.ticket).or_insert(ticket.serial);
                 *revoked = ticket.serial.max(*revoked);
             }

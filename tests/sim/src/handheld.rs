@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use gate_core::clock::{ClockReading, DeviceTime, GateClock};
 use gate_core::conflict::{Conflict, conflict};
+use gate_core::mutant::{Mutant, planted};
+use gate_core::ownership::{Owner, Ownership};
 use gate_core::record::{Recorded, Scan, StaffAct, Station as Here, recall, record, record_act};
 use gate_core::wire::v1::{FeedMessage, GrantAnswer, GrantRequest, ScanAnswer, ScanUpload, StationBundle};
 use gate_core::{Direction, Grant, Outcome, Passage, Reach, Reason, RowBody, decide, pack};
@@ -81,12 +83,17 @@ pub struct Committed {
     pub known: Vec<Passage>,
     pub revoked_to: Option<Serial>,
     pub floor: Option<Serial>,
+    pub listed: Option<Serial>,
+    /// How long ago the feed last said the time, in true milliseconds.
+    pub silence_ms: i64,
     pub lease_until_ms: i64,
     pub reach: Reach,
     pub reading: ClockReading,
     /// The clock runs since a signed time, and not on the system's word after a reboot.
     pub anchored: bool,
     pub at_home: bool,
+    /// Where a lane owns the ticket under the strict rule: whose, and until when.
+    pub owner: Option<(DeviceId, i64)>,
     pub partition: gate_core::Partition,
 }
 
@@ -134,6 +141,9 @@ pub struct Handheld {
     pub crash: Option<Point>,
     pub stolen: bool,
     running: Option<Running>,
+    /// True time: now, and when the feed last said the time. A process that starts has heard nobody.
+    now_ms: i64,
+    heard_ms: i64,
     pub happened: Vec<Happened>,
     pub out: Vec<(u64, Up)>,
     numbers: u64,
@@ -157,6 +167,8 @@ impl Handheld {
             crash: None,
             stolen: false,
             running: None,
+            now_ms: 0,
+            heard_ms: 0,
             happened: Vec::new(),
             out: Vec::new(),
             numbers: 0,
@@ -209,6 +221,9 @@ impl Handheld {
 
     /// The process ends here; what is on the disk stays.
     pub fn stop(&mut self) {
+        if planted(Mutant::CommitNotSynced) {
+            self.disk.rows.pop();
+        }
         self.running = None;
         self.crash = None;
         self.happened.push(Happened::Crashed);
@@ -241,6 +256,7 @@ impl Handheld {
 
     /// Gives the engine an input and does what it says, as the gate's thread does.
     pub fn give(&mut self, now_ms: i64, input: Input) {
+        self.now_ms = now_ms;
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let device = self.device_time(now_ms);
@@ -394,11 +410,20 @@ impl Handheld {
             known: self.disk.passages.get(&ticket).cloned().unwrap_or_default(),
             revoked_to: self.disk.revoked.get(&ticket).copied(),
             floor: self.disk.floor.get(&ticket).copied(),
+            listed: self.disk.listed.get(&ticket).map(|entry| entry.serial),
+            silence_ms: 0,
             lease_until_ms: self.disk.lease_until_ms,
             reach: here.reach,
             reading: here.now,
             anchored: self.disk.anchor.is_some_and(|anchor| anchor.at.boot_id == self.clocks.boot_id),
             at_home: home == group,
+            owner: policy.as_ref().zip(home).and_then(|(policy, home)| {
+                let own = policy.ownership(home);
+                match own.owner {
+                    Owner::Lane { device, .. } => Some((DeviceId(device), own.until_ms)),
+                    Owner::Node(_) => None,
+                }
+            }),
             partition: policy.as_ref().map_or_else(Default::default, |policy| policy.partition_of(class)),
         }
     }
@@ -423,6 +448,7 @@ impl Handheld {
             guests: decision.guests,
             by_staff,
             seq: recorded.seq(),
+            silence_ms: self.now_ms - self.heard_ms,
             reach,
             reading,
             ..before
@@ -567,7 +593,7 @@ impl Handheld {
     fn release(&mut self, now_ms: i64) {
         let Some(station) = self.station.clone() else { return };
         let owners = station.policy.iter().flat_map(|policy| policy.owners.clone());
-        let own = |owner: &gate_core::ownership::Ownership| matches!(owner.owner, gate_core::ownership::Owner::Lane { device, .. } if device == self.id.0);
+        let own = |owner: &Ownership| matches!(owner.owner, Owner::Lane { device, .. } if device == self.id.0);
         let wanted: Vec<_> = owners.filter(|owner| owner.releasing).filter(own).collect();
         for owner in wanted {
             let note = format!("{} {}", owner.group, owner.epoch);
@@ -653,6 +679,7 @@ impl Handheld {
         self.disk.cursor = batch.cursor.unwrap_or(self.disk.cursor);
         // After what was waiting is kept: from now on this lane knows what the others did.
         if batch.heard {
+            self.heard_ms = now_ms;
             self.give(now_ms, Input::Sync(SyncNews::Heard));
         }
     }

@@ -16,13 +16,26 @@ struct Arguments {
     /// The first of them
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// Plant each known fault in turn, and say after how many seeds it was found
+    #[cfg(feature = "mutants")]
+    #[arg(long)]
+    mutants: bool,
+    /// Only faults whose name has this in it
+    #[cfg(feature = "mutants")]
+    #[arg(long, default_value = "")]
+    only: String,
     /// Threads; the order of the seeds changes nothing
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, first, threads } = Arguments::parse();
+    let arguments = Arguments::parse();
+    #[cfg(feature = "mutants")]
+    if arguments.mutants {
+        return mutants(&arguments);
+    }
+    let Arguments { seeds, first, threads, .. } = arguments;
     let next = AtomicU64::new(first);
     let found: Mutex<Vec<(u64, Violation)>> = Mutex::default();
     let total: Mutex<Summary> = Mutex::default();
@@ -65,4 +78,38 @@ fn add(total: &mut Summary, one: &Summary) {
     total.conflicts += one.conflicts;
     total.rows += one.rows;
     total.crashes += one.crashes;
+}
+
+/// Plants every fault in turn; fails where one was not found.
+#[cfg(feature = "mutants")]
+fn mutants(arguments: &Arguments) -> ExitCode {
+    use gate_core::mutant::{Mutant, plant};
+    let next = AtomicU64::new(0);
+    let missed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.threads.max(1) {
+            scope.spawn(|| {
+                while let Some(mutant) = Mutant::ALL.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    if !format!("{mutant:?}").contains(&arguments.only) {
+                        continue;
+                    }
+                    plant(Some(*mutant));
+                    let mut seeds = arguments.first..arguments.first.saturating_add(arguments.seeds);
+                    match seeds.find_map(|seed| run(seed).err().map(|violation| (seed, violation))) {
+                        Some((seed, violation)) => {
+                            println!("{mutant:?}: found after {} seeds, {violation:?}", seed - arguments.first + 1);
+                        }
+                        None => {
+                            println!("{mutant:?}: NOT FOUND in {} seeds", arguments.seeds);
+                            missed.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    plant(None);
+                }
+            });
+        }
+    });
+    let missed = missed.into_inner();
+    println!("{} faults, {missed} not found", Mutant::ALL.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

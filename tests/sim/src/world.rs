@@ -369,7 +369,7 @@ impl World {
             0..=3 => return b"https://menu.example".to_vec(),
             4..=11 if !self.photos.is_empty() => return self.chance.pick(&self.photos).clone(),
             12..=15 => self.cloud.organiser.code(issued, self.now_ms - 300_000, full),
-            16..=20 if issued.serial > Serial::FIRST => {
+            16..=35 if issued.serial > Serial::FIRST => {
                 let old =
                     Issued { serial: Serial::new(issued.serial.get() - 1).unwrap_or(Serial::FIRST), ..issued.clone() };
                 self.cloud.organiser.code(&old, fresh_ms, full)
@@ -415,6 +415,9 @@ impl World {
             if often(&mut self.chance, 30, trouble) {
                 (self.links[device].up, self.links[device].down) = (true, true);
             }
+            if often(&mut self.chance, 15, trouble) && self.links[device].session.is_some() {
+                self.hang_up(device);
+            }
             if often(&mut self.chance, 10, trouble) && self.devices[device].is_running() {
                 let points = [Point::BeforeCommit, Point::WithinCommit, Point::AfterCommit, Point::AfterShow];
                 self.devices[device].crash = Some(*self.chance.pick(&points));
@@ -435,11 +438,15 @@ impl World {
         if self.chance.between(0, 10_000) < 40 {
             let at = self.chance.between(0, self.cloud.tickets.len() as i64) as usize;
             let revoke = self.chance.percent(40);
+            // A server that was restored from a backup has forgotten a revocation, and its lists are newer all the same.
+            let forget = self.chance.percent(25);
             self.cloud.list_version += 1;
             let version = self.cloud.list_version;
             let ticket = &mut self.cloud.tickets[at];
             ticket.changed = version;
-            if revoke {
+            if forget {
+                ticket.revoked_to = None;
+            } else if revoke {
                 ticket.revoked_to = Some(ticket.serial);
             } else if let Some(next) = ticket.serial.next() {
                 ticket.serial = next;
@@ -465,29 +472,27 @@ impl World {
         let mut owners = self.cloud.policy.owners.clone();
         let mut changed = false;
         for owner in &mut owners {
-            let released = self.has_released(owner);
+            let released = self.said_released(owner.group, owner.epoch);
             if owner.unsettled {
+                // The old owner's word, and all its rows before, have come after all.
+                if self.said_released(owner.group, owner.epoch - 1) {
+                    owner.unsettled = false;
+                    changed = true;
+                }
                 continue;
             }
             let Owner::Lane { .. } = owner.owner else {
                 // The cloud hands a group to a lane when none of its grants are outstanding.
-                if self.cloud.grants.is_empty() && self.chance.between(0, 10_000) < 10 {
+                if self.cloud.grants.is_empty() && self.chance.between(0, 10_000) < 60 {
                     *owner = self.to_lane(owner);
                     changed = true;
                 }
                 continue;
             };
-            if owner.releasing && owner.may_move(released, &now) {
-                *owner = Ownership {
-                    owner: Owner::Node(0),
-                    epoch: owner.epoch + 1,
-                    until_ms: i64::MAX,
-                    releasing: false,
-                    unsettled: !released,
-                    ..*owner
-                };
+            if let Some(back) = owner.back_to_the_cloud(released, &now).filter(|_| owner.releasing) {
+                *owner = back;
                 changed = true;
-            } else if !owner.releasing && (self.chance.between(0, 10_000) < 15 || now.now_ms >= owner.until_ms) {
+            } else if !owner.releasing && (self.chance.between(0, 10_000) < 25 || now.now_ms >= owner.until_ms) {
                 owner.releasing = true;
                 changed = true;
             }
@@ -510,16 +515,12 @@ impl World {
         }
     }
 
-    /// Whether the owner has said in its journal that it stopped, and everything before that is here.
-    fn has_released(&self, owner: &Ownership) -> bool {
-        let Owner::Lane { device, .. } = owner.owner else { return true };
-        let note = format!("{} {}", owner.group, owner.epoch);
+    /// Whether the owner of this group and epoch has said in its journal that it stopped, and everything before is here.
+    fn said_released(&self, group: u16, epoch: u64) -> bool {
+        let note = format!("{group} {epoch}");
         self.cloud.merged.iter().any(|(row, _)| {
-            let head = self.cloud.heads.get(&(device, row.body.epoch)).map_or(0, |head| head.seq);
-            row.body.device.0 == device
-                && row.body.act() == Some(Act::Released)
-                && row.body.note.as_deref() == Some(&note)
-                && row.body.seq <= head
+            let head = self.cloud.heads.get(&(row.body.device.0, row.body.epoch)).map_or(0, |head| head.seq);
+            row.body.act() == Some(Act::Released) && row.body.note.as_deref() == Some(&note) && row.body.seq <= head
         })
     }
 
@@ -548,6 +549,12 @@ impl World {
         for (device, row) in rows {
             let upload = ScanUpload { event: crate::organiser::EVENT.0, rows: vec![row.into()] };
             other.upload(device, upload, self.now_ms);
+            let covered = other.heads.iter().find(|((of, _), _)| *of == device.0).map(|(key, head)| (*key, head.seq));
+            let Some(((of, epoch), head)) = covered else { continue };
+            let there = other.known.range((of, epoch, 0)..=(of, epoch, head)).count() as u64;
+            if there != head {
+                return Err(Violation::ReceiptTooFar { device, receipted: head, there });
+            }
         }
         let same = other.known == self.cloud.known && other.heads == self.cloud.heads;
         let incidents: std::collections::BTreeSet<(u64, merge::Incident)> = self.cloud.incidents.clone();
@@ -557,19 +564,20 @@ impl World {
 
 fn policy(chance: &mut Chance, lanes: u32) -> Policy {
     let home_groups = chance.between(1, 3) as u16;
-    let partition = *chance.pick(&[Partition::Open, Partition::Bounded, Partition::Bounded, Partition::Strict]);
+    let partition =
+        *chance.pick(&[Partition::Open, Partition::Bounded, Partition::Bounded, Partition::Strict, Partition::Strict]);
     let class_partitions = if chance.percent(40) {
         vec![ClassPartition { class: 1, partition: *chance.pick(&[Partition::Strict, Partition::Bounded]) }]
     } else {
         Vec::new()
     };
-    let exits = chance.percent(40);
+    let exits = if chance.percent(50) { chance.between(1, i64::from(lanes.div_ceil(2)) + 1) as u32 } else { 0 };
     let lane = |lane: u32| LanePolicy {
         lane,
         name: format!("Lane {lane}"),
         entrance: "North".to_owned(),
         group: (lane % u32::from(home_groups)) as u16,
-        direction: if exits && lane == lanes { Direction::Out } else { Direction::In },
+        direction: if lane + exits > lanes { Direction::Out } else { Direction::In },
         ..LanePolicy::default()
     };
     let lane_policies: Vec<LanePolicy> = (1..=lanes).map(lane).collect();
@@ -580,7 +588,7 @@ fn policy(chance: &mut Chance, lanes: u32) -> Policy {
         issued_at_ms: START_MS,
         partition,
         class_partitions,
-        lease_s: chance.between(90, 1_200) as u32,
+        lease_s: chance.between(60, 900) as u32,
         home_groups,
         lanes: lane_policies,
         owners: owned,

@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use gate_core::mutant::{Mutant, planted};
 use gate_core::record::Scan;
 use gate_core::row::text_hash;
 use gate_core::wire::v1::{EnrolmentCode, EnrolmentCodeError};
@@ -295,7 +296,7 @@ impl Engine {
     /// Whom this lane can hear.
     pub fn reach(&self, at: Moment) -> Reach {
         match self.heard_ms {
-            Some(heard) if at.steady_ms - heard < REACH_MS => Reach::Server,
+            Some(heard) if at.steady_ms - heard < REACH_MS || planted(Mutant::HearsForEver) => Reach::Server,
             _ => Reach::Alone,
         }
     }
@@ -546,7 +547,7 @@ impl Engine {
                 self.heard_ms = Some(at.steady_ms);
                 self.mend(Trouble::Server, effects);
             }
-            SyncNews::Silent => self.heard_ms = None,
+            SyncNews::Silent => self.heard_ms = self.heard_ms.filter(|_| planted(Mutant::HearsForEver)),
             SyncNews::Receipt { seq } => {
                 let Phase::Placed(place) = &mut self.phase else { return };
                 place.receipted_seq = place.receipted_seq.max(seq);
