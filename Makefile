@@ -52,6 +52,16 @@ soak: ## The long tests: 200 kills of handheld and server
 	cargo build --workspace --exclude turnstone-bench --bins --features $(TEST_FEATURES)
 	SOAK=1 cargo test -p turnstone-tests --features $(TEST_FEATURES) --test crash -- --nocapture
 
+.PHONY: sim
+sim: ## Simulates evenings at the gates in virtual time (SEEDS=10000)
+	@tools/prepare bench
+	cargo run --release --quiet -p turnstone-sim -- --seeds $${SEEDS:-10000}
+
+.PHONY: sim-mutants
+sim-mutants: ## Plants each known fault in the simulator: one that it does not find is a failure (SEEDS=2000)
+	@tools/prepare bench
+	cargo run --release --quiet -p turnstone-sim --features mutants -- --mutants --seeds $${SEEDS:-2000}
+
 .PHONY: screens
 screens: ## Draws every screen and page anew into docs/screens.png
 	@tools/prepare

@@ -81,9 +81,15 @@ hex_id!(
 );
 
 /// Which issue of a ticket this is: 1 at first; re-issue, binding or transfer raises it and retires the lower ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode)]
 #[cbor(transparent)]
 pub struct Serial(#[n(0)] u8);
+
+impl<'b, C> minicbor::Decode<'b, C> for Serial {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Serial::new(decoder.u8()?).ok_or_else(|| minicbor::decode::Error::message("a serial runs from 1 to 254"))
+    }
+}
 
 impl Serial {
     /// The serial of a new ticket.

@@ -122,7 +122,7 @@ pub fn record<T: JournalTx>(
     let asked = station.asks(policy.as_deref(), head, grant.map(|(grant, _)| grant), 1);
     let decision = decide(scan.verified.as_ref(), &view, &gate, &asked, &station.now);
     let ours = !matches!(scan.verified, Err(Rejection::Unreadable(_)));
-    let used = grant.filter(|_| decision.outcome == Outcome::Admit);
+    let used = used_grant(grant, &decision, head);
     let body = RowBody {
         code: ours.then(|| String::from_utf8_lossy(&scan.text).into_owned()),
         code_hash: text_hash(&scan.text),
@@ -167,7 +167,11 @@ pub fn record_act<T: JournalTx>(
             if of.is_some() && followed.as_ref().is_none_or(|row| row.outcome() == Some(Outcome::Admit)) {
                 return Ok(None);
             }
-            let decision = overridden(followed.as_ref(), *guests);
+            // A supervisor's word ends with the handheld's lease, as everything does.
+            let mut decision = overridden(followed.as_ref(), *guests);
+            if station.now.now_ms >= gate.lease_until_ms {
+                (decision.outcome, decision.reason) = (Outcome::Refuse, Reason::LeaseExpired);
+            }
             (decision, Act::Override, *of, Some(*staff), Some(clip(note)))
         }
         StaffAct::ClockReset { staff, from_ms, to_ms } => {
@@ -183,7 +187,7 @@ pub fn record_act<T: JournalTx>(
             (Decision::plain(Outcome::Admit, Reason::Overridden), Act::Released, None, None, Some(note))
         }
     };
-    let used = grant.filter(|_| kind == Act::More && decision.outcome == Outcome::Admit);
+    let used = used_grant(grant, &decision, head).filter(|_| kind == Act::More);
     let body = RowBody {
         of,
         staff,
@@ -206,6 +210,17 @@ fn overridden(followed: Option<&RowBody>, guests: u8) -> Decision {
         guests: guests.max(1),
         ..Decision::plain(Outcome::Admit, Reason::Overridden)
     }
+}
+
+/// The grant, where it is for this ticket and this row, and the guests came in.
+fn used_grant<'g>(
+    grant: Option<(&'g Grant, &'g [u8])>,
+    decision: &Decision,
+    head: ChainHead,
+) -> Option<(&'g Grant, &'g [u8])> {
+    let ours =
+        |grant: &Grant| decision.ticket == Some(grant.ticket) && (grant.chain, grant.seq) == (head.epoch, head.seq + 1);
+    grant.filter(|(grant, _)| decision.outcome == Outcome::Admit && ours(grant))
 }
 
 fn clip(note: &str) -> String {
@@ -268,6 +283,7 @@ impl<'a> Station<'a> {
             marks: mark(decision.unlisted, marks::UNLISTED)
                 | mark(decision.flagged, marks::FLAGGED)
                 | mark(now.in_doubt, marks::CLOCK_IN_DOUBT)
+                | mark(self.reach == Reach::Alone, marks::ALONE)
                 | mark(decision.check_entitlement, marks::CHECK_ENTITLEMENT),
             list_version: gate.list_version.unwrap_or(0),
             policy_version: self.policy.map_or(0, |policy| policy.version),

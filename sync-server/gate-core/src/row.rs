@@ -21,6 +21,8 @@ pub mod marks {
     pub const CLOCK_IN_DOUBT: u8 = 4;
     /// Staff were asked to check an entitlement by eye.
     pub const CHECK_ENTITLEMENT: u8 = 8;
+    /// The lane heard nobody: what others did was not known.
+    pub const ALONE: u8 = 16;
 }
 
 /// What a row records.

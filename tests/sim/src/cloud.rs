@@ -138,7 +138,7 @@ impl Cloud {
         enrolled.certificate.clone_from(&certificate);
         let lane = enrolled.lane;
         // A gate that has just enrolled may take the list that is there, and none before it.
-        Some(self.organiser.bundle((device, key, lane), certificate, &self.policy, 1, now_ms))
+        Some(self.organiser.bundle(lane, certificate, &self.policy, 1, now_ms))
     }
 
     pub fn list(&self, base: u64, now_ms: i64) -> (Vec<u8>, Vec<gate_core::pack::PackedChunk>) {

@@ -75,7 +75,7 @@ impl Organiser {
 
     pub fn bundle(
         &self,
-        (device, key, lane): (DeviceId, &SecretKey, LaneId),
+        lane: LaneId,
         certificate: Vec<u8>,
         policy: &Policy,
         list_version: u64,
@@ -84,7 +84,6 @@ impl Organiser {
         let generations = 0..=self.generation;
         let certificates = generations
             .flat_map(|generation| Role::ALL.map(|role| self.certificate(role, &self.key_of(role, generation))));
-        let _ = (device, key);
         StationBundle {
             organiser: "Harbour".to_owned(),
             root: self.root.public().to_bytes().into(),

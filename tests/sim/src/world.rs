@@ -253,12 +253,11 @@ impl World {
 
     fn tick(&mut self) -> Result<(), Violation> {
         for device in 0..self.devices.len() {
-            if let Some(at_ms) = self.restarts[device].filter(|at_ms| self.now_ms >= *at_ms) {
+            if self.restarts[device].is_some_and(|at_ms| self.now_ms >= at_ms) {
                 self.restarts[device] = None;
-                let _ = at_ms;
                 self.devices[device].start(self.now_ms);
             }
-            let jitter = self.chance.next();
+            let jitter = self.chance.draw();
             self.devices[device].tick(self.now_ms, jitter);
             self.look(device)?;
             self.stream(device);
@@ -304,7 +303,7 @@ impl World {
     }
 
     fn hang_up(&mut self, device: usize) {
-        let jitter = self.chance.next();
+        let jitter = self.chance.draw();
         self.devices[device].deafen(self.now_ms, jitter);
         self.links[device].session = None;
         self.drop_stream(device);
@@ -412,7 +411,7 @@ impl World {
             if often(&mut self.chance, 12, trouble) {
                 self.links[device].down = !self.links[device].down;
             }
-            if often(&mut self.chance, 30, trouble) {
+            if often(&mut self.chance, 8, trouble) {
                 (self.links[device].up, self.links[device].down) = (true, true);
             }
             if often(&mut self.chance, 15, trouble) && self.links[device].session.is_some() {
@@ -484,7 +483,7 @@ impl World {
             let Owner::Lane { .. } = owner.owner else {
                 // The cloud hands a group to a lane when none of its grants are outstanding.
                 if self.cloud.grants.is_empty() && self.chance.between(0, 10_000) < 60 {
-                    *owner = self.to_lane(owner);
+                    *owner = self.lane_instead_of(owner);
                     changed = true;
                 }
                 continue;
@@ -503,7 +502,7 @@ impl World {
         }
     }
 
-    fn to_lane(&mut self, owner: &Ownership) -> Ownership {
+    fn lane_instead_of(&mut self, owner: &Ownership) -> Ownership {
         let at = self.chance.between(0, self.devices.len() as i64) as usize;
         let device = &self.devices[at];
         Ownership {

@@ -12,6 +12,7 @@ struct Disk {
     fail_commit: bool,
     commits: usize,
     allowed: u8,
+    no_lease: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl JournalTx for Tx<'_> {
         Ok(GateView {
             list_version: Some(3),
             list_expires_at_s: i64::MAX,
-            lease_until_ms: i64::MAX,
+            lease_until_ms: if self.disk.no_lease { 0 } else { i64::MAX },
             cursor: 0,
             classes: vec![class(self.disk.allowed.max(1))],
         })
@@ -231,4 +232,12 @@ fn other_acts_are_rows_that_move_nobody() {
     }
     assert_eq!(disk.rows[2].body.note.as_deref(), Some("1 4"));
     assert_eq!(recall(&mut Tx { disk: &mut disk, pending: Vec::new() }), Ok(None), "no screen shows it");
+}
+
+#[test]
+fn without_its_lease_a_handheld_takes_no_supervisors_word() {
+    let mut disk = Disk { no_lease: true, ..Disk::default() };
+    let word = StaffAct::Override { of: None, guests: 1, staff: 7, note: String::new() };
+    let refused = act(&mut disk, &word).unwrap();
+    assert_eq!((refused.decision().outcome, refused.decision().reason), (Outcome::Refuse, Reason::LeaseExpired));
 }
