@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed or found wanting (the reason is on standard error), 2 used wrongly.
 
 mod admin;
+mod plan;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -72,6 +73,18 @@ enum Command {
     /// Make, certify and list the server's signing keys
     #[command(subcommand)]
     Key(Key),
+    /// Say how long guests will wait at the gates, how many lanes that takes, and which should take whom
+    ///
+    /// The file is JSON; docs/planning.md describes it. Evenings are played guest by guest, the same for the same seed.
+    Plan {
+        file: PathBuf,
+        /// Other chance, to see how much hangs on it
+        #[arg(long, default_value_t = 1, env = "TURNSTONE_SEED")]
+        seed: u64,
+        /// One JSON object, with every minute of the evening
+        #[arg(long, env = "TURNSTONE_JSON")]
+        json: bool,
+    },
     /// Print the OpenAPI document of the HTTP API
     Openapi,
 }
@@ -191,6 +204,7 @@ async fn dispatch(cli: Cli) -> CliResult {
             admin::key_import(&place, certificate.as_deref(), revocation.as_deref(), root.as_deref())
         }
         Command::Key(Key::List) => admin::key_list(&place),
+        Command::Plan { file, seed, json } => plan::run(&file, seed, json),
         Command::Openapi => {
             say(serde_json::to_string_pretty(&api::document())?)?;
             Ok(0)

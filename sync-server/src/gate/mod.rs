@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod model;
 mod office_http;
+pub mod planning;
 mod policies;
 mod scans;
 mod stations;
