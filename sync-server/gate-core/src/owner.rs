@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_grant_counts_as_used_until_its_row_has_come() {
-        let first = give(&ask(), &owned(1)).unwrap();
+        let first = give(&ask(), &owned(1)).expect("the owner grants an issued, unused ticket");
         let waiting = Owned { outstanding: vec![first], ..owned(1) };
         assert_eq!(give(&ask(), &waiting), Ok(first), "the answer was lost");
         let other_lane = Ask { device: DeviceId(6), ..ask() };

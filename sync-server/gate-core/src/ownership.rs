@@ -154,8 +154,9 @@ mod tests {
         assert!(!own.may_move(false, &at(T + i64::from(DOUBT_MS) + 99)));
         assert!(own.may_move(false, &at(T + i64::from(DOUBT_MS) + 100)));
         assert_eq!(own.back_to_the_cloud(false, &at(T)), None);
-        let told = own.back_to_the_cloud(true, &at(0)).unwrap();
+        let told = own.back_to_the_cloud(true, &at(0)).expect("an owner that has stopped may be followed at once");
         assert_eq!((told.owner, told.epoch, told.unsettled), (Owner::Node(0), 4, false));
-        assert!(own.back_to_the_cloud(false, &at(T * 2)).unwrap().unsettled, "its rows may be missing");
+        let late = own.back_to_the_cloud(false, &at(T * 2)).expect("its time is over even at its worst");
+        assert!(late.unsettled, "its rows may be missing");
     }
 }
