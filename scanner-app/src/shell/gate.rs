@@ -336,7 +336,7 @@ impl Gate {
         match effect {
             Effect::Enrol(code) => self.sync.order(Order::Enrol(code)),
             Effect::Verify { text } => return Some(self.check(text)),
-            Effect::Ask { ticket, serial } => return self.ask(ticket, serial),
+            Effect::Ask { question, ticket, serial } => return self.ask(question, ticket, serial),
             Effect::Record { scan, reach, grant } => return Some(self.record(*scan, reach, grant)),
             Effect::Show { verdict, latency_us } => {
                 crash::point(crash::Point::AfterCommitBeforeShow);
@@ -380,20 +380,20 @@ impl Gate {
         let Some((station, _)) = &self.standing else { return false };
         let Some(policy) = &station.policy else { return false };
         let now = self.clock.read();
-        decide::must_ask(code.ticket(), code.class(), station.device, &policy.at(now.now_ms), &now).is_some()
+        decide::must_ask(code.ticket(), code.class(), station.device, &policy.at(now.now_ms), &now)
     }
 
     /// Asks the ticket's owner about the row that comes next. Where nobody can be asked, that is the answer.
-    fn ask(&self, ticket: TicketId, serial: Serial) -> Option<Input> {
-        let question = self.journal.head().map(|head| GrantRequest {
+    fn ask(&self, question: u64, ticket: TicketId, serial: Serial) -> Option<Input> {
+        let request = self.journal.head().map(|head| GrantRequest {
             ticket: ticket.0,
             serial: serial.get(),
             chain: head.epoch,
             seq: head.seq + 1,
             guests: 1,
         });
-        let asked = question.is_ok_and(|question| self.sync.ask(question));
-        (!asked).then_some(Input::Granted(None))
+        let asked = request.is_ok_and(|request| self.sync.ask(question, request));
+        (!asked).then_some(Input::Granted { question, grant: None })
     }
 
     fn verify(&self, text: &[u8]) -> Result<Result<VerifiedCode, Rejection>, GateError> {

@@ -431,7 +431,7 @@ fn partitioned(
         }
         Partition::Strict => match policy.ownership(home).standing(asked.device, gate.cursor, now) {
             Standing::Owner => None,
-            Standing::Ask { epoch, .. } => match asked.grant {
+            Standing::Ask { epoch } => match asked.grant {
                 Some(grant) if granted(grant, epoch, shown.ticket, asked, now) => None,
                 _ if planted(Mutant::StrictWithoutGrant) => None,
                 _ => review(Reason::NoGrant, None),
@@ -452,21 +452,11 @@ fn granted(grant: &Grant, epoch: u64, ticket: TicketId, asked: &Asked<'_>, now: 
         && now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) < grant.until_ms
 }
 
-/// Whether a scan of this ticket must ask its owner for a grant first, and whom; for the engine, before the transaction.
-pub fn must_ask(
-    ticket: TicketId,
-    class: ClassId,
-    device: DeviceId,
-    policy: &Policy,
-    now: &ClockReading,
-) -> Option<u64> {
-    if policy.partition_of(class) != Partition::Strict {
-        return None;
-    }
-    match policy.ownership(policy.home_group(class, ticket)).standing(device, u64::MAX, now) {
-        Standing::Ask { node, .. } => Some(node),
-        _ => None,
-    }
+/// Whether a scan of this ticket must ask a server for a grant first; for the engine, before the transaction.
+pub fn must_ask(ticket: TicketId, class: ClassId, device: DeviceId, policy: &Policy, now: &ClockReading) -> bool {
+    let strict = policy.partition_of(class) == Partition::Strict;
+    let standing = || policy.ownership(policy.home_group(class, ticket)).standing(device, u64::MAX, now);
+    strict && matches!(standing(), Standing::Ask { .. })
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub enum Standing {
     /// It is the owner: it decides alone.
     Owner,
     /// A server owns it: ask for a grant.
-    Ask { node: u64, epoch: u64 },
+    Ask { epoch: u64 },
     /// Another lane owns it: the guest goes there.
     Elsewhere { lane: LaneId },
     /// Nobody may decide without a supervisor, for now.
@@ -78,7 +78,7 @@ impl Ownership {
         let heard = cursor >= self.from_cursor || planted(Mutant::OwnerBeforeItHeard);
         let unsettled = self.unsettled && !planted(Mutant::UnsettledIgnored);
         match self.owner {
-            Owner::Node(node) if !self.releasing && !unsettled => Standing::Ask { node, epoch: self.epoch },
+            Owner::Node(_) if !self.releasing && !unsettled => Standing::Ask { epoch: self.epoch },
             Owner::Node(_) => Standing::Nobody,
             Owner::Lane { device: owner, lane } if owner != device.0 => Standing::Elsewhere { lane: LaneId(lane) },
             Owner::Lane { .. } => {
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(standing(Ownership { unsettled: true, ..own }, 5, 10, &at(0)), Standing::Nobody);
         assert_eq!(standing(own, 5, 10, &ClockReading { in_doubt: true, ..at(0) }), Standing::Nobody);
         let node = Ownership { owner: Owner::Node(1), ..own };
-        assert_eq!(standing(node, 5, 0, &at(T * 2)), Standing::Ask { node: 1, epoch: 3 });
+        assert_eq!(standing(node, 5, 0, &at(T * 2)), Standing::Ask { epoch: 3 });
     }
 
     #[test]

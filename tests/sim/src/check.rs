@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gate_core::merge::KnownRow;
 use gate_core::{Direction, Outcome, Partition, Passage, Reach, Reason};
 use ticket_signer::{DeviceId, Serial, TicketId, TicketStatus};
 
-use crate::cloud::{Cloud, RowKey};
+use crate::cloud::Cloud;
 use crate::handheld::{Committed, Handheld};
 
 /// Something that must never happen has happened.
@@ -366,6 +365,3 @@ fn surfaced(ticket: TicketId, allowed: i64, devices: &[Handheld], cloud: &Cloud)
     }
     Ok(())
 }
-
-/// What merging comes to, whatever came first.
-pub type Merged = (BTreeMap<RowKey, KnownRow>, BTreeMap<(u64, u64), gate_core::chain::ChainHead>);

@@ -124,7 +124,8 @@ struct Running {
     backoff: Backoff,
     unheard: Unheard,
     request: Option<Request>,
-    asking: Option<u64>,
+    /// The request's number, and the engine's.
+    asking: Option<(u64, u64)>,
     listening: Option<u64>,
     wake_ms: i64,
     listen_ms: i64,
@@ -139,7 +140,6 @@ pub struct Handheld {
     pub disk: Disk,
     pub station: Option<Arc<Station>>,
     pub crash: Option<Point>,
-    pub stolen: bool,
     running: Option<Running>,
     /// True time: now, and when the feed last said the time. A process that starts has heard nobody.
     now_ms: i64,
@@ -165,7 +165,6 @@ impl Handheld {
             disk: Disk { chain: id.0 ^ 0xC4A1, ..Disk::default() },
             station: None,
             crash: None,
-            stolen: false,
             running: None,
             now_ms: 0,
             heard_ms: 0,
@@ -278,7 +277,7 @@ impl Handheld {
     fn act(&mut self, now_ms: i64, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Verify { text } => return Some(self.verify(now_ms, text)),
-            Effect::Ask { ticket, serial } => {
+            Effect::Ask { question: asked, ticket, serial } => {
                 let head = self.disk.head();
                 let question = GrantRequest {
                     ticket: ticket.0,
@@ -288,7 +287,7 @@ impl Handheld {
                     guests: 1,
                 };
                 let number = self.send(Up::Ask(question));
-                self.running.as_mut()?.asking = Some(number);
+                self.running.as_mut()?.asking = Some((number, asked));
             }
             Effect::Record { scan, reach, grant } => return self.record(now_ms, *scan, reach, grant),
             Effect::Show { verdict, .. } => {
@@ -326,9 +325,7 @@ impl Handheld {
             }
         };
         let must_ask = match (&verified, &policy) {
-            (Ok(code), Some(policy)) => {
-                decide::must_ask(code.ticket(), code.class(), self.id, policy, &reading).is_some()
-            }
+            (Ok(code), Some(policy)) => decide::must_ask(code.ticket(), code.class(), self.id, policy, &reading),
             _ => false,
         };
         Input::Verified { text, verified: Box::new(verified), must_ask }
@@ -525,10 +522,9 @@ impl Handheld {
         let steady_ms = self.device_time(now_ms).boot_ms;
         let Some(running) = &mut self.running else { return };
         if let Down::Grant(answer) = down {
-            if running.asking == Some(number) {
-                running.asking = None;
-                let grant = self.open_grant(now_ms, answer);
-                self.give(now_ms, Input::Granted(grant.map(Box::new)));
+            if let Some((_, question)) = running.asking.take_if(|(asked, _)| *asked == number) {
+                let grant = self.open_grant(now_ms, answer).map(Box::new);
+                self.give(now_ms, Input::Granted { question, grant });
             }
             return;
         }

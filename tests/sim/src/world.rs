@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use gate_core::clock::ClockReading;
-use gate_core::merge;
 use gate_core::ownership::{Owner, Ownership};
 use gate_core::policy::{ClassPartition, LanePolicy, Partition, Policy};
 use gate_core::record::StaffAct;
@@ -556,8 +555,7 @@ impl World {
             }
         }
         let same = other.known == self.cloud.known && other.heads == self.cloud.heads;
-        let incidents: std::collections::BTreeSet<(u64, merge::Incident)> = self.cloud.incidents.clone();
-        if same && other.incidents == incidents { Ok(()) } else { Err(Violation::OrderMatters) }
+        if same && other.incidents == self.cloud.incidents { Ok(()) } else { Err(Violation::OrderMatters) }
     }
 }
 

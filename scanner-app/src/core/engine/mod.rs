@@ -19,7 +19,7 @@ use gate_core::mutant::{Mutant, planted};
 use gate_core::record::Scan;
 use gate_core::row::text_hash;
 use gate_core::wire::v1::{EnrolmentCode, EnrolmentCodeError};
-use gate_core::{Grant, Outcome, Reach, Recorded};
+use gate_core::{Direction, Grant, Outcome, Reach, Recorded};
 use ticket_signer::{Rejection, Serial, TicketId, VerifiedCode};
 
 use self::hold::HoldOff;
@@ -50,8 +50,11 @@ pub enum Input {
         /// The strict rule holds for the ticket, and a server owns it ([`gate_core::decide::must_ask`]).
         must_ask: bool,
     },
-    /// The answer to [`Effect::Ask`]: the owner's word, or none.
-    Granted(Option<Box<SignedGrant>>),
+    /// The answer to the [`Effect::Ask`] with this number: the owner's word, or none.
+    Granted {
+        question: u64,
+        grant: Option<Box<SignedGrant>>,
+    },
     /// The answer to [`Effect::Record`], or to the start: a verdict that nobody may have seen (`latency_us` none).
     Recorded {
         recorded: Box<Recorded>,
@@ -191,6 +194,8 @@ pub enum Effect {
     },
     /// Ask the server that owns this ticket, and come back with [`Input::Granted`] when it has answered.
     Ask {
+        /// Counts, so that the answer to a question that was given up is not taken for another's.
+        question: u64,
         ticket: TicketId,
         serial: Serial,
     },
@@ -252,6 +257,8 @@ pub struct Engine {
     hold: HoldOff,
     /// A scan whose ticket's owner is asked, and since when.
     asking: Option<(Box<Scan>, i64)>,
+    /// The number of the last question.
+    question: u64,
     on_screen: OnScreen,
     overlay: Option<Overlay>,
     sequence: u32,
@@ -277,6 +284,7 @@ impl Engine {
             ready: false,
             hold: HoldOff::default(),
             asking: None,
+            question: 0,
             on_screen: OnScreen::Nothing,
             overlay: None,
             sequence: 0,
@@ -314,7 +322,11 @@ impl Engine {
             Input::Verified { text, verified, must_ask } => {
                 self.verified(at, text, *verified, must_ask, &mut effects);
             }
-            Input::Granted(grant) => self.answered(at, grant, &mut effects),
+            Input::Granted { question, grant } => {
+                if question == self.question {
+                    self.answered(at, grant, &mut effects);
+                }
+            }
             Input::Recorded { recorded, text, latency_us } => {
                 self.recorded(at, *recorded, text.as_deref(), latency_us, &mut effects);
             }
@@ -418,12 +430,13 @@ impl Engine {
         }
         let reach = self.reach(at);
         let ask = verified.as_ref().ok().filter(|_| must_ask && reach == Reach::Server);
-        let ask = ask.map(|code| Effect::Ask { ticket: code.ticket(), serial: code.serial() });
+        let ask = ask.map(|code| (code.ticket(), code.serial()));
         let scan = Box::new(Scan { text, verified });
         match ask {
-            Some(ask) => {
+            Some((ticket, serial)) => {
                 self.asking = Some((scan, at.steady_ms));
-                effects.push(ask);
+                self.question += 1;
+                effects.push(Effect::Ask { question: self.question, ticket, serial });
             }
             None => effects.push(Effect::Record { scan, reach, grant: None }),
         }
@@ -448,8 +461,8 @@ impl Engine {
         let decision = recorded.decision();
         let admitted: Option<TicketId> = decision.ticket.filter(|_| decision.outcome == Outcome::Admit);
         place.head_seq = place.head_seq.max(recorded.seq());
-        if admitted.is_some() && !recorded.is_recalled() {
-            place.admitted_here += 1;
+        if admitted.is_some() && decision.direction == Direction::In && !recorded.is_recalled() {
+            place.admitted_here += u64::from(decision.guests);
         }
         let verdict = Box::new(present::verdict(recorded, &place.naming, at.now_ms));
         if let Some(text) = text {

@@ -507,16 +507,25 @@ fn a_strict_ticket_waits_for_its_owners_word_and_not_for_ever() {
         epoch: 0,
         until_ms: i64::MAX,
     };
-    lane.give(Input::Granted(Some(Box::new(SignedGrant { grant, bytes: vec![1] }))));
+    let granted = |question| Input::Granted { question, grant: Some(Box::new(SignedGrant { grant, bytes: vec![1] })) };
+    lane.give(granted(1));
     assert_eq!(reasons(&lane), ["admitted"]);
     lane.see(10, &short(2, 2, lane.now_s()));
     lane.steady_ms += ASK_MS;
     lane.give(Input::Tick);
     assert_eq!(reasons(&lane), ["admitted", "no_grant"], "the answer did not come");
-    lane.give(Input::Granted(Some(Box::new(SignedGrant { grant, bytes: vec![1] }))));
+    lane.give(granted(2));
     assert_eq!(reasons(&lane).len(), 2, "a word that comes too late is for nobody");
+    // Nor is the answer to a question that was given up the next guest's.
+    lane.steady_ms += 5_000;
+    lane.give(Input::Sync(SyncNews::Heard));
+    lane.see(10, &short(2, 2, lane.now_s()));
+    lane.give(Input::Granted { question: 2, grant: None });
+    assert_eq!((asked(&lane), reasons(&lane).len()), (3, 2), "the third question is still open");
+    lane.give(Input::Granted { question: 3, grant: None });
+    assert_eq!(reasons(&lane)[2], "no_grant");
     lane.give(Input::Sync(SyncNews::Silent));
     lane.steady_ms += 20_000;
     lane.see(10, &short(2, 2, lane.now_s()));
-    assert_eq!((asked(&lane), reasons(&lane)[2]), (2, "no_grant"), "nobody to ask");
+    assert_eq!((asked(&lane), reasons(&lane)[3]), (3, "no_grant"), "nobody to ask");
 }

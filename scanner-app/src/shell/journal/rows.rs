@@ -82,7 +82,7 @@ impl Journal {
 
     /// How many guests this device has admitted.
     pub fn admitted_here(&self, device: DeviceId) -> Result<u64, JournalError> {
-        let sql = "SELECT count(*) FROM passage WHERE device = ?1 AND direction = 1";
+        let sql = "SELECT coalesce(sum(guests), 0) FROM passage WHERE device = ?1 AND direction = 1";
         let count: i64 = self.connection.prepare_cached(sql)?.query_row([bits(device.0)], |row| row.get(0))?;
         Ok(count as u64)
     }

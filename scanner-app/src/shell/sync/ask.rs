@@ -1,18 +1,19 @@
 //! Asks the server that owns a ticket for its word, while the guest stands there: a thread and a client of its own, so that
 //! it waits behind no upload. It always answers, in time or too late; the engine knows which.
 
-use std::sync::PoisonError;
-
 use crossbeam_channel::Receiver;
 use gate_core::Grant;
 use gate_core::wire::v1::{GrantAnswer, GrantRequest};
 
-use super::{Outlet, Shared, SyncError};
+use super::{Outlet, Shared, SyncError, current};
 use crate::core::engine::{Input, SignedGrant};
 use crate::core::station::Station;
 use crate::shell::clock::Clock;
 use crate::shell::http::{Server, Signer};
 use crate::shell::journal::JournalError;
+
+/// A question with the engine's number.
+pub(super) type Question = (u64, GrantRequest);
 
 pub(super) struct Asker {
     pub(super) base: String,
@@ -21,28 +22,28 @@ pub(super) struct Asker {
     pub(super) station: Shared,
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
-    pub(super) questions: Receiver<GrantRequest>,
+    pub(super) questions: Receiver<Question>,
 }
 
 impl Asker {
     pub(super) fn start(self) -> Result<(), SyncError> {
         let server = Server::for_question(&self.base, self.pin, self.signer.clone())?;
         let spawned = std::thread::Builder::new().name("ask".to_owned()).spawn(move || {
-            while let Ok(question) = self.questions.recv() {
-                let grant = self.ask(&server, &question);
-                self.outlet.input(Input::Granted(grant.map(Box::new)));
+            while let Ok((question, request)) = self.questions.recv() {
+                let grant = self.ask(&server, &request).map(Box::new);
+                self.outlet.input(Input::Granted { question, grant });
             }
         });
         spawned.map(|_| ()).map_err(|error| JournalError::Io(format!("no thread could be started: {error}")).into())
     }
 
-    fn ask(&self, server: &Server, question: &GrantRequest) -> Option<SignedGrant> {
-        let station = std::sync::Arc::clone(&self.station.lock().unwrap_or_else(PoisonError::into_inner));
+    fn ask(&self, server: &Server, request: &GrantRequest) -> Option<SignedGrant> {
+        let station = current(&self.station);
         let target = format!("/gate/v1/events/{}/grants", station.event.id);
-        match server.post(&target, question) {
+        match server.post(&target, request) {
             Ok(GrantAnswer::Granted(bytes)) => open(bytes.into_vec(), &station, self.clock.read().now_s()),
             Ok(GrantAnswer::Refused { reason }) => {
-                tracing::info!(reason, ticket = question.ticket, "the ticket's owner grants nothing");
+                tracing::info!(reason, ticket = request.ticket, "the ticket's owner grants nothing");
                 None
             }
             Err(error) => {

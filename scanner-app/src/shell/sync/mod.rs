@@ -105,7 +105,7 @@ const ORDERS_MAX: usize = 256;
 #[derive(Clone)]
 pub struct Handle {
     orders: Sender<Order>,
-    questions: Sender<GrantRequest>,
+    questions: Sender<ask::Question>,
 }
 
 impl Handle {
@@ -115,8 +115,8 @@ impl Handle {
     }
 
     /// Asks a ticket's owner; false where nobody is there to ask.
-    pub fn ask(&self, question: GrantRequest) -> bool {
-        self.questions.try_send(question).is_ok()
+    pub fn ask(&self, question: u64, request: GrantRequest) -> bool {
+        self.questions.try_send((question, request)).is_ok()
     }
 
     pub fn order(&self, order: Order) {
@@ -169,7 +169,7 @@ struct Talk {
     journal: Journal,
     outlet: Outlet,
     inbox: Receiver<Order>,
-    asked: Receiver<GrantRequest>,
+    asked: Receiver<ask::Question>,
     orders: Handle,
     backoff: Backoff,
     /// What the feed's thread sees, once it runs.
@@ -190,7 +190,7 @@ impl Talk {
         settings: Settings,
         journal: Journal,
         outlet: Outlet,
-        (inbox, asked): (Receiver<Order>, Receiver<GrantRequest>),
+        (inbox, asked): (Receiver<Order>, Receiver<ask::Question>),
         orders: Handle,
     ) -> Self {
         let backoff = Backoff::default();

@@ -253,8 +253,8 @@ fn a_grant_is_good_for_one_row_of_one_device() {
     for grant in wrong {
         assert_eq!(with(Some(&grant)), (Outcome::Review, Reason::NoGrant), "{grant:?}");
     }
-    assert_eq!(must_ask(TICKET, CLASS, DEVICE, &strict, &now()), Some(0));
-    assert_eq!(must_ask(TICKET, CLASS, DEVICE, &policy(), &now()), None);
+    assert!(must_ask(TICKET, CLASS, DEVICE, &strict, &now()));
+    assert!(!must_ask(TICKET, CLASS, DEVICE, &policy(), &now()));
 }
 
 #[test]
