@@ -54,12 +54,12 @@ soak: ## The long tests: 200 kills of handheld and server
 
 .PHONY: sim
 sim: ## Simulates evenings at the gates in virtual time (SEEDS=10000)
-	@tools/prepare bench
+	@tools/prepare build
 	cargo run --release --quiet -p turnstone-sim -- --seeds $${SEEDS:-10000}
 
 .PHONY: sim-mutants
 sim-mutants: ## Plants each known fault in the simulator: one that it does not find is a failure (SEEDS=2000)
-	@tools/prepare bench
+	@tools/prepare build
 	cargo run --release --quiet -p turnstone-sim --features mutants -- --mutants --seeds $${SEEDS:-2000}
 
 .PHONY: screens

@@ -43,35 +43,18 @@ impl Sender {
             let admitted = seq % 3 > 0;
             let ticket = world.ticket(seq);
             let body = RowBody {
-                format: RowBody::FORMAT,
-                device,
-                epoch: head.epoch,
-                seq,
-                prev: head.hash,
-                event: EVENT,
-                lane: LANE,
                 at_ms: (NOW_S + seq as i64 * 7) * 1000,
                 uncertainty_ms: 30,
-                offset_ms: 0,
-                code: None,
                 code_hash: [number as u8; 32],
                 code_length: 12,
                 outcome: if admitted { Outcome::Admit } else { Outcome::Refuse }.to_byte(),
                 reason: if admitted { Reason::Admitted } else { Reason::Used }.code().to_owned(),
-                detail: None,
                 ticket: Some(ticket),
                 serial: Serial::new(1),
                 class: Some(CLASS),
-                marks: 0,
                 list_version: 1,
                 policy_version: 1,
-                act: 1,
-                direction: 1,
-                guests: 1,
-                of: None,
-                staff: None,
-                grant: None,
-                note: None,
+                ..RowBody::after(head, device, EVENT, LANE)
             };
             let row = body.sign(&key);
             head = ChainHead { seq, hash: row.hash(), ..head };

@@ -8,6 +8,7 @@ pub enum Reason {
     Admitted,
     Exited,
     Overridden,
+    Noted,
     NotATicket,
     Damaged,
     Unknown,
@@ -44,10 +45,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 36] = [
+    pub const ALL: [Reason; 37] = [
         Reason::Admitted,
         Reason::Exited,
         Reason::Overridden,
+        Reason::Noted,
         Reason::NotATicket,
         Reason::Damaged,
         Reason::Unknown,
@@ -114,6 +116,7 @@ impl Reason {
             Reason::Overridden => {
                 ("overridden", "Admitted by supervisor", "A supervisor lets the guest in.", "Let the guest through.")
             }
+            Reason::Noted => ("noted", "Noted", "It is in the journal, and no guest passes by it.", "Go on."),
             Reason::NotATicket => (
                 "not_a_ticket",
                 "Not a ticket",

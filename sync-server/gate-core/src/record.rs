@@ -176,15 +176,15 @@ pub fn record_act<T: JournalTx>(
         }
         StaffAct::ClockReset { staff, from_ms, to_ms } => {
             let note = format!("{from_ms} {to_ms}");
-            (Decision::plain(Outcome::Admit, Reason::Overridden), Act::ClockReset, None, Some(*staff), Some(note))
+            (Decision::plain(Outcome::Admit, Reason::Noted), Act::ClockReset, None, Some(*staff), Some(note))
         }
         StaffAct::Unlock { staff, unlocked } => {
             let outcome = if *unlocked { Outcome::Admit } else { Outcome::Refuse };
-            (Decision::plain(outcome, Reason::Overridden), Act::Unlock, None, Some(*staff), None)
+            (Decision::plain(outcome, Reason::Noted), Act::Unlock, None, Some(*staff), None)
         }
         StaffAct::Released { group, epoch } => {
             let note = format!("{group} {epoch}");
-            (Decision::plain(Outcome::Admit, Reason::Overridden), Act::Released, None, None, Some(note))
+            (Decision::plain(Outcome::Admit, Reason::Noted), Act::Released, None, None, Some(note))
         }
     };
     let used = used_grant(grant, &decision, head).filter(|_| kind == Act::More);
@@ -261,19 +261,9 @@ impl<'a> Station<'a> {
         let mark = |set: bool, bit: u8| if set { bit } else { 0 };
         let now = self.now;
         RowBody {
-            format: RowBody::FORMAT,
-            device: self.device,
-            epoch: head.epoch,
-            seq: head.seq + 1,
-            prev: head.hash,
-            event: self.event,
-            lane: self.lane,
             at_ms: now.now_ms,
             uncertainty_ms: now.uncertainty_ms,
             offset_ms: now.offset_ms,
-            code: None,
-            code_hash: [0; 32],
-            code_length: 0,
             outcome: decision.outcome.to_byte(),
             reason: decision.reason.code().to_owned(),
             detail: decision.detail,
@@ -290,10 +280,7 @@ impl<'a> Station<'a> {
             act: act.to_byte(),
             direction: decision.direction.to_byte(),
             guests: if act.moves_guests() { decision.guests } else { 0 },
-            of: None,
-            staff: None,
-            grant: None,
-            note: None,
+            ..RowBody::after(head, self.device, self.event, self.lane)
         }
     }
 }

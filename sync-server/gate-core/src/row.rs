@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256};
 use ticket_signer::{ClassId, DeviceId, EventId, LaneId, PublicKey, SecretKey, Serial, TicketId, domain};
 
-use crate::chain::row_hash;
+use crate::chain::{ChainHead, row_hash};
 use crate::decide::{Detail, Outcome};
 use crate::passage::{Direction, Passage};
 use crate::reason::Reason;
@@ -169,6 +169,41 @@ impl RowBody {
     /// The most bytes that a row has; what is larger is no row.
     pub const MAX_LENGTH: usize = 1024;
     pub const MAX_NOTE: usize = 160;
+
+    /// The row that follows `head`, before more is said of it: one guest on the way in, refused, at no time.
+    pub fn after(head: ChainHead, device: DeviceId, event: EventId, lane: LaneId) -> Self {
+        RowBody {
+            format: Self::FORMAT,
+            device,
+            epoch: head.epoch,
+            seq: head.seq + 1,
+            prev: head.hash,
+            event,
+            lane,
+            at_ms: 0,
+            uncertainty_ms: 0,
+            offset_ms: 0,
+            code: None,
+            code_hash: [0; 32],
+            code_length: 0,
+            outcome: Outcome::Refuse.to_byte(),
+            reason: String::new(),
+            detail: None,
+            ticket: None,
+            serial: None,
+            class: None,
+            marks: 0,
+            list_version: 0,
+            policy_version: 0,
+            act: Act::Scan.to_byte(),
+            direction: Direction::In.to_byte(),
+            guests: 1,
+            of: None,
+            staff: None,
+            grant: None,
+            note: None,
+        }
+    }
 
     pub fn to_bytes(&self) -> Vec<u8> {
         minicbor::to_vec(self).unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| {

@@ -62,15 +62,12 @@ async fn owned(tx: &mut Tx, ask: &Ask) -> Result<Option<(ClassId, Owned)>> {
     }
     let event_id = ticket.event.0;
     let allowed = lists::admissions_by_class(tx, event_id).await?.get(&ticket.class).copied().unwrap_or(1);
-    let mut outstanding = store::grants_for_ticket(tx, event_id, ask.ticket).await?;
-    outstanding.extend(store::grant_for_row(tx, ask.device, ask.chain, ask.seq).await?);
-    outstanding.dedup();
     let owned = Owned {
         allowed,
         serial: Some(ticket.serial),
         revoked_to: ticket.revoked_to,
         passages: store::passages(tx, event_id, ask.ticket).await?,
-        outstanding,
+        outstanding: store::grants(tx, ask).await?,
     };
     Ok(Some((ClassId(ticket.class), owned)))
 }

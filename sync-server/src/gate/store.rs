@@ -6,6 +6,7 @@ use gate_core::chain::ChainHead;
 use gate_core::decide::Outcome;
 use gate_core::grant::Grant;
 use gate_core::merge::{CheckedRow, Incident, KnownRow};
+use gate_core::owner::Ask;
 use gate_core::passage::{Direction, Passage};
 use gate_core::row::{Act, RowBody, SignedRow};
 use ticket_signer::{DeviceId, EventId, PublicKey, TicketId};
@@ -388,22 +389,30 @@ pub async fn keep_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
     Ok(())
 }
 
-pub async fn grants_for_ticket(tx: &mut Tx, event_id: u32, ticket: TicketId) -> Result<Vec<Grant>> {
-    let rows: Vec<GrantColumns> =
-        tx.query(&format!("{GRANT} WHERE event_id = $1 AND ticket_id = $2"), params![event_id, ticket.0]).await?;
+/// The grants of a ticket whose rows have not come, and the grant of the row that is asked about, if it has one.
+pub async fn grants(tx: &mut Tx, ask: &Ask) -> Result<Vec<Grant>> {
+    let sql =
+        format!("{GRANT} WHERE (event_id = $1 AND ticket_id = $2) OR (device_id = $3 AND chain = $4 AND seq = $5)");
+    let values = params![ask.event.0, ask.ticket.0, ask.device.0, ask.chain, ask.seq];
+    let rows: Vec<GrantColumns> = tx.query(&sql, values).await?;
     Ok(rows.into_iter().map(to_grant).collect())
 }
 
-pub async fn grant_for_row(tx: &mut Tx, device: DeviceId, chain: u64, seq: u64) -> Result<Option<Grant>> {
-    let sql = format!("{GRANT} WHERE device_id = $1 AND chain = $2 AND seq = $3");
-    let row: Option<GrantColumns> = tx.query_optional(&sql, params![device.0, chain, seq]).await?;
-    Ok(row.map(to_grant))
-}
-
-/// The rows of these grants have come: each was used, and is a passage, or was not, and is void.
+/// The rows of some grants have come: each was used, and is a passage, or was not, and is void. Most devices wait for none,
+/// so what a device waits for is looked up first.
 pub async fn settle_grants(tx: &mut Tx, rows: &[&CheckedRow]) -> Result<()> {
-    let sets: Vec<Vec<Value>> =
-        rows.iter().map(|row| params![row.body.device.0, row.body.epoch, row.body.seq].to_vec()).collect();
+    let devices: BTreeSet<DeviceId> = rows.iter().map(|row| row.body.device).collect();
+    let mut waiting: BTreeSet<(u64, u64, u64)> = BTreeSet::new();
+    for device in devices {
+        let sql = "SELECT device_id, chain, seq FROM grants WHERE device_id = $1";
+        let own: Vec<(u64, u64, u64)> = tx.query(sql, params![device.0]).await?;
+        waiting.extend(own);
+    }
+    let come = rows.iter().map(|row| (row.body.device.0, row.body.epoch, row.body.seq));
+    let sets: Vec<Vec<Value>> = come
+        .filter(|row| waiting.contains(row))
+        .map(|(device, chain, seq)| params![device, chain, seq].to_vec())
+        .collect();
     tx.execute_each("DELETE FROM grants WHERE device_id = $1 AND chain = $2 AND seq = $3", &sets).await?;
     Ok(())
 }
@@ -505,7 +514,8 @@ pub async fn repeated_rows(tx: &mut Tx, event_id: u32) -> Result<Vec<RowBody>> {
             params![event_id],
         )
         .await?;
-    rows.into_iter().map(|(bytes,)| RowBody::from_bytes(&bytes).map_err(shape)).collect()
+    // What another version wrote is not read here; the page shows the rest.
+    Ok(rows.into_iter().filter_map(|(bytes,)| RowBody::from_bytes(&bytes).ok()).collect())
 }
 
 /// An incident: device, sequence number, kind, time.

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use gate_core::Grant;
-use gate_core::chain::row_hash;
+use gate_core::chain::{ChainHead, row_hash};
 use gate_core::row::{RowBody, SignedRow};
 use gate_core::wire::v1::{
     EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentStatus, FeedMessage, GENERATION_HEADER, GrantAnswer,
@@ -104,36 +104,20 @@ impl Handheld {
 
     fn admit_as(&mut self, class: u16, lane: u32, ticket: u64, at_ms: i64) {
         let prev = self.rows.last().map_or([0; 32], |row| row_hash(&row.bytes));
+        let before = ChainHead { epoch: EPOCH, seq: self.rows.len() as u64, hash: prev };
         let body = RowBody {
-            format: RowBody::FORMAT,
-            device: self.id,
-            epoch: EPOCH,
-            seq: self.rows.len() as u64 + 1,
-            prev,
-            event: EVENT,
-            lane: LaneId(lane),
             at_ms,
             uncertainty_ms: 5,
-            offset_ms: 0,
             code: Some("T1S".to_owned()),
-            code_hash: [0; 32],
             code_length: 3,
             outcome: 1,
             reason: "admitted".to_owned(),
-            detail: None,
             ticket: Some(TicketId(ticket)),
             serial: ticket_signer::Serial::new(2),
             class: Some(ticket_signer::ClassId(class)),
-            marks: 0,
             list_version: 1,
             policy_version: 1,
-            act: 1,
-            direction: 1,
-            guests: 1,
-            of: None,
-            staff: None,
-            grant: None,
-            note: None,
+            ..RowBody::after(before, self.id, EVENT, LaneId(lane))
         };
         self.rows.push(body.sign(&self.key));
     }

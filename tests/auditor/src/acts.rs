@@ -88,7 +88,7 @@ fn decision_contradiction(row: &Row) -> Option<&'static str> {
         Direction::In => "admitted",
         Direction::Out => "exited",
     };
-    let of_an_admission = matches!(row.reason.as_str(), "admitted" | "exited" | "overridden");
+    let of_an_admission = matches!(row.reason.as_str(), "admitted" | "exited" | "overridden" | "noted");
     match row.outcome {
         Outcome::Admit if row.reason != admits => Some("it let guests through, and its reason says otherwise."),
         Outcome::Refuse | Outcome::Review if of_an_admission => {
@@ -108,9 +108,15 @@ fn decision_contradiction(row: &Row) -> Option<&'static str> {
 
 /// Of a row that says what staff, or the device itself, did.
 fn staff_contradiction(row: &Row) -> Option<&'static str> {
-    let may_refuse = row.act == Act::Unlock;
+    let may_refuse = matches!(row.act, Act::Unlock | Act::Override);
+    let reason = match (row.act, row.outcome) {
+        // A supervisor's word ends with the gate's lease.
+        (Act::Override, Outcome::Refuse) => "lease_expired",
+        (Act::Override, _) => "overridden",
+        _ => "noted",
+    };
     match row.act {
-        _ if row.reason != "overridden" => Some("its reason is not that of its act."),
+        _ if row.reason != reason => Some("its reason is not that of its act."),
         _ if row.outcome == Outcome::Review || (row.outcome == Outcome::Refuse && !may_refuse) => {
             Some("its outcome is not one that its act can have.")
         }

@@ -132,13 +132,6 @@ fn row(device: &Device, guest: &Guest, head: ChainHead, number: usize) -> Result
     let refused = number.is_multiple_of(REFUSED_EVERY);
     let (outcome, reason) = if refused { (Outcome::Refuse, Reason::Used) } else { (Outcome::Admit, Reason::Admitted) };
     Ok(RowBody {
-        format: RowBody::FORMAT,
-        device: device.id,
-        epoch: head.epoch,
-        seq: head.seq + 1,
-        prev: head.hash,
-        event: EVENT,
-        lane: LaneId(device.lane),
         at_ms,
         uncertainty_ms: 20,
         offset_ms: 5,
@@ -151,16 +144,9 @@ fn row(device: &Device, guest: &Guest, head: ChainHead, number: usize) -> Result
         ticket: Some(guest.listed.ticket),
         serial: Some(guest.listed.serial),
         class: Some(guest.listed.class),
-        marks: 0,
         list_version: 1,
         policy_version: 1,
-        act: 1,
-        direction: 1,
-        guests: 1,
-        of: None,
-        staff: None,
-        grant: None,
-        note: None,
+        ..RowBody::after(head, device.id, EVENT, LaneId(device.lane))
     })
 }
 

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossbeam_channel::unbounded;
 use gate_core::RowBody;
+use gate_core::chain::ChainHead;
 use gate_core::clock::DeviceTime;
 use gate_core::pack::PackError;
 use gate_core::row::{SignedRow, text_hash};
@@ -265,36 +266,20 @@ fn a_list_whose_parts_do_not_come_is_not_shown_in_part() {
 }
 
 fn body(device: DeviceId, seq: u64, ticket: u64) -> RowBody {
+    let before = ChainHead { epoch: 4, seq: seq - 1, hash: [0; 32] };
     RowBody {
-        format: RowBody::FORMAT,
-        device,
-        epoch: 4,
-        seq,
-        prev: [0; 32],
-        event: EVENT,
-        lane: LaneId(2),
         at_ms: NOW_MS,
         uncertainty_ms: 4_000,
-        offset_ms: 0,
-        code: None,
         code_hash: text_hash(b"x"),
         code_length: 1,
         outcome: gate_core::Outcome::Admit.to_byte(),
         reason: "admitted".to_owned(),
-        detail: None,
         ticket: Some(TicketId(ticket)),
         serial: ticket_signer::Serial::new(2),
         class: Some(ClassId(CLASS.0)),
-        marks: 0,
         list_version: 1,
         policy_version: 1,
-        act: 1,
-        direction: 1,
-        guests: 1,
-        of: None,
-        staff: None,
-        grant: None,
-        note: None,
+        ..RowBody::after(before, device, EVENT, LaneId(2))
     }
 }
 

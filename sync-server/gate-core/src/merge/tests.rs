@@ -18,35 +18,15 @@ fn key() -> SecretKey {
 
 fn body(seq: u64, prev: [u8; 32]) -> RowBody {
     RowBody {
-        format: RowBody::FORMAT,
-        device: DEVICE,
-        epoch: EPOCH,
-        seq,
-        prev,
-        event: EVENT,
-        lane: LaneId(1),
         at_ms: 1_000 + seq as i64,
         uncertainty_ms: 1,
-        offset_ms: 0,
         code: Some("T1S".to_owned()),
-        code_hash: [0; 32],
         code_length: 3,
         outcome: 1,
         reason: "admitted".to_owned(),
-        detail: None,
-        ticket: None,
-        serial: None,
-        class: None,
-        marks: 0,
         list_version: 1,
         policy_version: 1,
-        act: 1,
-        direction: 1,
-        guests: 1,
-        of: None,
-        staff: None,
-        grant: None,
-        note: None,
+        ..RowBody::after(ChainHead { epoch: EPOCH, seq: seq - 1, hash: prev }, DEVICE, EVENT, LaneId(1))
     }
 }
 

@@ -17,8 +17,8 @@ pub fn evening() -> World {
     world.list(20, STRICT);
     world.list_printed(30);
 
-    assert_eq!(world.act(1, StaffAct::Unlock { staff: 5, unlocked: false }), "overridden");
-    assert_eq!(world.act(1, StaffAct::Unlock { staff: 5, unlocked: true }), "overridden");
+    assert_eq!(world.act(1, StaffAct::Unlock { staff: 5, unlocked: false }), "noted");
+    assert_eq!(world.act(1, StaffAct::Unlock { staff: 5, unlocked: true }), "noted");
     for ticket in 1..=3 {
         assert_eq!(world.scan(1, &world.short(ticket)), "admitted");
         world.wait_s(4);
@@ -65,6 +65,17 @@ pub fn evening() -> World {
     world.act(2, StaffAct::ClockReset { staff: 6, from_ms: 1, to_ms: 2 });
     world.act(2, StaffAct::Released { group: 0, epoch: 3 });
     world
+}
+
+#[test]
+fn a_supervisors_word_that_came_after_the_lease_is_refused_and_no_difference() {
+    let mut world = World::new();
+    world.devices[0].lease_until_s = (NOW_MS / 1000 + 60) as u32;
+    world.wait_s(60);
+    let note = String::new();
+    assert_eq!(world.act(1, StaffAct::Override { of: None, guests: 1, staff: 5, note }), "lease_expired");
+    let report = audited(&world.export());
+    assert_eq!(kinds(&report), [], "{}", to_text(&report));
 }
 
 #[test]
