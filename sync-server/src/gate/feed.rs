@@ -133,8 +133,9 @@ impl LaneFeed {
 
     /// The policy's version. A changed policy is signed at the first look, so this may write; mostly it only reads.
     async fn policy(&self) -> Result<Option<u64>> {
+        let now_ms = self.gate.platform.clock.now_ms();
         let mut tx = self.gate.platform.store.read().await?;
-        if !policies::is_outdated(&mut tx, self.device.event_id).await? {
+        if !policies::is_outdated(&mut tx, self.device.event_id, now_ms).await? {
             return Ok(store::newest_policy(&mut tx, self.device.event_id).await?.map(|(version, _, _)| version));
         }
         drop(tx);

@@ -37,7 +37,7 @@ pub(super) async fn give(gate: &Gate, device: &Device, request: &GrantRequest) -
     };
     let mut tx = gate.platform.store.write().await?;
     let Some((class, owned)) = owned(&mut tx, &ask).await? else { return Ok(refused(GrantRefusal::Unknown)) };
-    let policy = policies::composed(&mut tx, event.0).await?;
+    let policy = policies::composed(&mut tx, event.0, now_ms).await?;
     let ownership = policy.ownership(policy.home_group(class, ask.ticket));
     let now = ClockReading { now_ms, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 };
     let grant = match owner::give(&ask, NODE, &ownership, &owned, &now) {

@@ -7,11 +7,12 @@ use gate_core::decide::Outcome;
 use gate_core::passage::{Direction, Passage};
 use gate_core::reason::Reason;
 use serde::Serialize;
-use ticket_signer::TicketId;
+use ticket_signer::{LaneId, TicketId};
 use utoipa::ToSchema;
 
+use super::decisions::{Decision, Kept};
 use super::model::{Device, DeviceState};
-use super::{Gate, Result, lists, store};
+use super::{Gate, Result, lists, policies, store};
 use crate::platform::Tx;
 use crate::platform::ids::hex16;
 use crate::{catalog, tickets};
@@ -26,6 +27,9 @@ pub(super) struct Snapshot {
     pub now_ms: i64,
     pub list: ListBody,
     pub lanes: Vec<LaneBody>,
+    pub classes: Vec<ClassBody>,
+    /// What supervisors decided and still holds, the oldest first.
+    pub decisions: Vec<DecisionBody>,
     pub conflicts: Vec<ConflictBody>,
     pub incidents: Vec<IncidentBody>,
 }
@@ -37,10 +41,37 @@ pub(super) struct ListBody {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct ClassBody {
+    pub id: u16,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct DecisionBody {
+    pub id: u64,
+    pub decision: Decision,
+    pub made_at_ms: i64,
+    pub until_ms: i64,
+    /// Who made it.
+    pub made_by: String,
+}
+
+impl From<Kept> for DecisionBody {
+    fn from(kept: Kept) -> Self {
+        let Kept { id, decision, made_at_ms, until_ms, made_by, .. } = kept;
+        Self { id, decision, made_at_ms, until_ms, made_by }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(super) struct LaneBody {
     pub lane_id: u32,
     pub lane: String,
     pub entrance: String,
+    /// Nobody passes here now.
+    pub closed: bool,
+    /// The classes that pass here now; none named means all.
+    pub classes: Vec<u16>,
     pub devices: Vec<LaneDeviceBody>,
     pub totals: TotalsBody,
     /// Over the last 60 seconds' worth of whole minutes: the present minute and the one before, scaled to one.
@@ -56,6 +87,8 @@ pub(super) struct LaneDeviceBody {
     pub state: String,
     pub last_contact_ms: Option<i64>,
     pub list_version: Option<u64>,
+    /// It was sent the policy that holds now, with all that was decided.
+    pub policy_current: bool,
     /// The last of its rows that is here without a gap.
     pub head_seq: i64,
 }
@@ -146,18 +179,31 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     let first_ms = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS - (HISTORY - 1) * MINUTE_MS;
     let minutes = store::minutes_since(tx, event_id, first_ms).await?;
     let list = tickets::list_state(tx, event_id).await?;
+    let policy = policies::composed(tx, event_id, now_ms).await?;
+    let in_force = policy.at(now_ms);
+    // A policy that is not signed yet was sent to nobody.
+    let outdated = policies::is_outdated(tx, event_id, now_ms).await?;
+    let signed = store::newest_policy(tx, event_id).await?.map(|(version, _, _)| version);
+    let sent: BTreeMap<u64, u64> = store::sent_policies(tx, event_id).await?.into_iter().collect();
     let incidents = store::incidents(tx, event_id)
         .await?
         .into_iter()
         .map(|(device, seq, kind, found_at_ms)| IncidentBody { device_id: hex16(device), seq, kind, found_at_ms });
     let incidents = incidents.collect();
     let lane_body = |lane: &catalog::Lane| {
+        let rules = in_force.lane(LaneId(lane.id));
         let own: Vec<&store::MinuteLine> = minutes.iter().filter(|line| line.0 == lane.id).collect();
         LaneBody {
             lane_id: lane.id,
             lane: lane.name.clone(),
             entrance: lane.entrance.clone(),
-            devices: devices.iter().filter(|d| d.lane_id == lane.id).map(|d| device_body(d, &heads, now_ms)).collect(),
+            closed: rules.is_some_and(|rules| rules.closed),
+            classes: rules.map_or_else(Vec::new, |rules| rules.classes.clone()),
+            devices: devices
+                .iter()
+                .filter(|d| d.lane_id == lane.id)
+                .map(|d| device_body(d, &heads, !outdated && sent.get(&d.id.0).copied() == signed, now_ms))
+                .collect(),
             totals: totals.get(&lane.id).cloned().unwrap_or_default(),
             per_minute: per_minute(&own, now_ms),
             history: history(&own, first_ms),
@@ -167,6 +213,12 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
         now_ms,
         list: ListBody { version: list.version, tickets: list.tickets },
         lanes: lanes.iter().map(lane_body).collect(),
+        classes: catalog::classes(tx, event_id)
+            .await?
+            .into_iter()
+            .map(|c| ClassBody { id: c.id, name: c.name })
+            .collect(),
+        decisions: store::decisions(tx, event_id, now_ms).await?.into_iter().map(DecisionBody::from).collect(),
         conflicts: conflicts(tx, event_id, &lanes, &devices).await?,
         incidents,
     })
@@ -181,13 +233,14 @@ fn shown_state(device: &Device, now_ms: i64) -> &'static str {
     }
 }
 
-fn device_body(device: &Device, heads: &BTreeMap<u64, i64>, now_ms: i64) -> LaneDeviceBody {
+fn device_body(device: &Device, heads: &BTreeMap<u64, i64>, policy_current: bool, now_ms: i64) -> LaneDeviceBody {
     LaneDeviceBody {
         device_id: device.id.to_string(),
         name: device.name.clone(),
         state: shown_state(device, now_ms).to_owned(),
         last_contact_ms: device.last_contact_ms,
         list_version: device.list_version,
+        policy_current,
         head_seq: heads.get(&device.id.0).copied().unwrap_or(0),
     }
 }

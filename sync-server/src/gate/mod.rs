@@ -1,7 +1,7 @@
 //! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
-//! `incidents`, `signed_policies` and `grants`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `incidents`, `signed_policies`, `grants` and `decisions`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
@@ -9,6 +9,7 @@
 //! - Rows of a revoked device are stored and count for nothing.
 //! - A gate's list and policy are signed here for one event, with the key of their role.
 
+mod decisions;
 mod devices;
 mod feed;
 mod grants;

@@ -95,6 +95,10 @@ pub enum GateError {
         "The server has no {role} key that may sign for event {event} now; its operator checks `sync-server key list`."
     )]
     KeyMissing { role: &'static str, event: u32 },
+    #[error("{detail}")]
+    Decision { field: &'static str, detail: String },
+    #[error("There is no decision {0} here.")]
+    DecisionNotFound(u64),
     #[error("The policy cannot be signed: {0}.")]
     Policy(#[from] gate_core::policy::PolicyError),
     #[error("{0}")]

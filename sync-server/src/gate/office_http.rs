@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::live::{ConflictBody, DeviceBody};
-use super::{Gate, devices, feed, live, store};
+use super::decisions::Decision;
+use super::live::{ConflictBody, DecisionBody, DeviceBody};
+use super::{Gate, decisions, devices, feed, live, store};
 use crate::catalog;
 use crate::platform::http::{Begun, PathParams, RequestBody};
 use crate::platform::problem::ProblemDocument;
@@ -23,6 +24,8 @@ pub(super) fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(list_devices))
         .routes(routes!(confirm_device))
         .routes(routes!(revoke_device))
+        .routes(routes!(make_decision))
+        .routes(routes!(end_decision))
         .routes(routes!(live_stream))
         .routes(routes!(list_conflicts))
 }
@@ -143,6 +146,61 @@ async fn revoke_device(
     tx.commit().await?;
     tracing::info!(device = %device.id, by = actor.reference(), "device revoked");
     answer_device(&gate, &device).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDecisionBody {
+    decision: Decision,
+    /// How long it holds: from 1 to 1,440.
+    minutes: u32,
+}
+
+/// Decides something for a while: a lane is closed, a class moves, a rule is another one, staff are told. Connected lanes
+/// obey within seconds.
+#[utoipa::path(post, path = "/api/v1/events/{event}/decisions", tag = "devices", request_body = NewDecisionBody,
+    security(("session" = [])), params(("event" = u32, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = DecisionBody), (status = "4XX", body = ProblemDocument)))]
+async fn make_decision(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Response> {
+    actor.require_supervisor()?;
+    let (new, call) = body.creating::<NewDecisionBody>(&actor)?;
+    let mut creation = match call.begin(&gate.platform).await? {
+        Begun::New(creation) => creation,
+        Begun::Replayed(answer) => return Ok(answer),
+    };
+    let decided = (new.decision, new.minutes);
+    let kept = decisions::make(&gate, &mut creation.tx, event, decided, &actor.reference()).await?;
+    let answer = creation.finish(StatusCode::CREATED, &DecisionBody::from(kept)).await?;
+    gate.news.tell(event);
+    Ok(answer)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EndDecisionBody {}
+
+/// Ends a decision before its time: the organiser's policy holds again. Ending it twice changes nothing.
+#[utoipa::path(post, path = "/api/v1/decisions/{decision}/end", tag = "devices", request_body = EndDecisionBody,
+    security(("session" = [])), params(("decision" = u64, Path)),
+    responses((status = 200, body = DecisionBody), (status = "4XX", body = ProblemDocument)))]
+async fn end_decision(
+    State(gate): State<Gate>,
+    PathParams(decision): PathParams<u64>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Json<DecisionBody>> {
+    actor.require_supervisor()?;
+    let EndDecisionBody {} = body.json()?;
+    let mut tx = gate.platform.store.write().await?;
+    let kept = decisions::end(&gate, &mut tx, decision, &actor.reference()).await?;
+    tx.commit().await?;
+    gate.news.tell(kept.event_id);
+    Ok(Json(kept.into()))
 }
 
 /// Lanes, minutes, devices and conflicts: server-sent events `snapshot`, the first at once, then with every change and at

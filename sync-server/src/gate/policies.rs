@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use ticket_signer::{EventId, Role};
 
 use super::model::GateError;
-use super::{Gate, Result, store};
+use super::{Gate, Result, decisions, store};
 use crate::catalog;
 use crate::platform::Tx;
 
@@ -19,7 +19,8 @@ pub(super) struct SignedPolicy {
 
 /// The policy in force, signed; signs a new version if what it says has changed since the last. `None` without lanes.
 pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<Option<SignedPolicy>> {
-    let mut policy = composed(tx, event_id).await?;
+    let now_ms = gate.platform.clock.now_ms();
+    let mut policy = composed(tx, event_id, now_ms).await?;
     let lease_s = i64::from(policy.lease_s);
     if policy.lanes.is_empty() {
         return Ok(None);
@@ -29,7 +30,6 @@ pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<O
     if let Some((version, _, bytes)) = newest.clone().filter(|(_, known, _)| *known == content) {
         return Ok(Some(SignedPolicy { version, bytes, lease_s }));
     }
-    let now_ms = gate.platform.clock.now_ms();
     policy.version = newest.map_or(1, |(version, _, _)| version + 1);
     policy.issued_at_ms = now_ms;
     let may = gate.keys.may_sign(Role::Policy, EventId(event_id), now_ms.div_euclid(1_000));
@@ -40,15 +40,15 @@ pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<O
 }
 
 /// Whether what the policy says has changed since it was signed last.
-pub(super) async fn is_outdated(tx: &mut Tx, event_id: u32) -> Result<bool> {
-    let policy = composed(tx, event_id).await?;
+pub(super) async fn is_outdated(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<bool> {
+    let policy = composed(tx, event_id, now_ms).await?;
     let content: [u8; 32] = Sha256::digest(gate_core::wire::to_cbor(&policy)?).into();
     let newest = store::newest_policy(tx, event_id).await?;
     Ok(!policy.lanes.is_empty() && newest.is_none_or(|(_, known, _)| known != content))
 }
 
-/// What the policy says, with version and time left at zero.
-pub(super) async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
+/// What the policy says with the decisions whose time is not over; version and time of issue are left at zero.
+pub(super) async fn composed(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Policy> {
     let rules = catalog::policy(tx, event_id).await?.rules;
     let lanes = catalog::lanes(tx, event_id).await?;
     let lane = |rules: &catalog::LaneRules| {
@@ -63,7 +63,7 @@ pub(super) async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
         })
     };
     let partitions = rules.class_partitions.iter();
-    Ok(Policy {
+    let mut policy = Policy {
         event: event_id,
         version: 0,
         issued_at_ms: 0,
@@ -83,7 +83,9 @@ pub(super) async fn composed(tx: &mut Tx, event_id: u32) -> Result<Policy> {
         home_groups: rules.home_groups,
         lanes: rules.lanes.iter().filter_map(lane).collect(),
         ..Policy::default()
-    })
+    };
+    decisions::add(&mut policy, store::decisions(tx, event_id, now_ms).await?);
+    Ok(policy)
 }
 
 fn partition(rule: catalog::Partition) -> Partition {

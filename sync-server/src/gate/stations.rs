@@ -5,7 +5,7 @@ use serde_bytes::ByteBuf;
 use ticket_signer::Role;
 
 use super::model::{Device, GateError};
-use super::{Gate, Result, devices, policies};
+use super::{Gate, Result, devices, policies, store};
 use crate::platform::Tx;
 use crate::{catalog, tickets};
 
@@ -15,6 +15,9 @@ pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<
     let missing = |role| GateError::KeyMissing { role, event: event_id };
     let event = catalog::event(tx, event_id).await?;
     let policy = policies::current(gate, tx, event_id).await?;
+    if let Some(policy) = &policy {
+        store::note_policy(tx, device.id, policy.version).await?;
+    }
     let lease_s = policy.as_ref().map_or(12 * 3_600, |policy| policy.lease_s);
     let certificate = devices::renew_lease(gate, tx, device, lease_s).await?;
     let bytes = |certificate: &ticket_signer::Certificate| ByteBuf::from(certificate.to_bytes());

@@ -11,6 +11,7 @@ use gate_core::passage::{Direction, Passage};
 use gate_core::row::{Act, RowBody, SignedRow};
 use ticket_signer::{DeviceId, EventId, PublicKey, TicketId};
 
+use super::decisions::{Decision, Kept};
 use super::model::{Device, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
 use crate::platform::{StoreError, Tx};
@@ -188,6 +189,71 @@ pub async fn insert_policy(tx: &mut Tx, event_id: u32, version: u64, content: &[
         params![event_id, version, content, bytes],
     )
     .await?;
+    Ok(())
+}
+
+pub async fn note_policy(tx: &mut Tx, id: DeviceId, version: u64) -> Result<()> {
+    tx.execute("UPDATE devices SET policy_version = $2 WHERE id = $1", params![id.0, version]).await?;
+    Ok(())
+}
+
+/// Each device of an event with the version of the policy that it was sent last.
+pub async fn sent_policies(tx: &mut Tx, event_id: u32) -> Result<Vec<(u64, u64)>> {
+    tx.query(
+        "SELECT id, policy_version FROM devices WHERE event_id = $1 AND policy_version IS NOT NULL",
+        params![event_id],
+    )
+    .await
+}
+
+pub async fn insert_decision(
+    tx: &mut Tx,
+    event_id: u32,
+    decision: &Decision,
+    (made_at_ms, until_ms): (i64, i64),
+    by: &str,
+) -> Result<u64> {
+    let document = serde_json::to_string(decision).map_err(shape)?;
+    let id = tx.next_number("decision").await?.unsigned_abs();
+    tx.execute(
+        "INSERT INTO decisions (id, event_id, document, made_at_ms, until_ms, made_by) VALUES ($1, $2, $3, $4, $5, $6)",
+        params![id, event_id, document, made_at_ms, until_ms, by],
+    )
+    .await?;
+    Ok(id)
+}
+
+type DecisionRow = (u64, u32, String, i64, i64, String);
+
+fn kept_decision((id, event_id, document, made_at_ms, until_ms, made_by): DecisionRow) -> Result<Kept> {
+    let decision = serde_json::from_str(&document).map_err(shape)?;
+    Ok(Kept { id, event_id, decision, made_at_ms, until_ms, made_by })
+}
+
+pub async fn decision(tx: &mut Tx, id: u64) -> Result<Option<Kept>> {
+    let found: Option<DecisionRow> = tx
+        .query_optional(
+            "SELECT id, event_id, document, made_at_ms, until_ms, made_by FROM decisions WHERE id = $1 /*LOCK*/",
+            params![id],
+        )
+        .await?;
+    found.map(kept_decision).transpose()
+}
+
+/// The decisions whose time is not over, the oldest first.
+pub async fn decisions(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Vec<Kept>> {
+    let found: Vec<DecisionRow> = tx
+        .query(
+            "SELECT id, event_id, document, made_at_ms, until_ms, made_by FROM decisions
+             WHERE event_id = $1 AND until_ms > $2 ORDER BY id",
+            params![event_id, now_ms],
+        )
+        .await?;
+    found.into_iter().map(kept_decision).collect()
+}
+
+pub async fn end_decision(tx: &mut Tx, id: u64, now_ms: i64, by: &str) -> Result<()> {
+    tx.execute("UPDATE decisions SET until_ms = $2, ended_by = $3 WHERE id = $1", params![id, now_ms, by]).await?;
     Ok(())
 }
 

@@ -500,6 +500,92 @@ async fn a_live_page_has_a_snapshot_at_once() {
     assert_eq!(snapshot().await["lanes"][0]["devices"][0]["state"], "expired", "its lease has run out");
 }
 
+async fn live(server: &Server) -> Value {
+    let cookie = server.sign_in().await;
+    let request = Request::get("/api/v1/events/1/live").header("cookie", &cookie).body(Body::empty()).unwrap();
+    let mut body = server.send(request).await.into_body();
+    serde_json::from_str(&events(&mut body, |_| true).await[0].1).unwrap()
+}
+
+async fn decide(server: &Server, decision: Value, minutes: u32) -> (StatusCode, Value) {
+    let cookie = server.sign_in().await;
+    let body = json!({ "decision": decision, "minutes": minutes });
+    office(server, &cookie, "POST", "/api/v1/events/1/decisions", body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_supervisor_decides_reaches_the_lanes_signed_and_ends_by_itself() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let signed = || async {
+        let bundle = handheld.bundle(&server).await;
+        let now_s = server.site.platform.clock.now_ms() / 1_000;
+        Policy::open(bundle.policy.as_ref().unwrap(), &trust(&bundle), EVENT, now_s, 0).unwrap()
+    };
+    let before = signed().await;
+    assert_eq!(live(&server).await["lanes"][0]["devices"][0]["policy_current"], true);
+
+    let (status, closed) = decide(&server, json!({ "kind": "lane_closed", "lane_id": 1 }), 30).await;
+    assert_eq!((status, &closed["until_ms"]), (StatusCode::CREATED, &json!(NOW_MS + 1_800_000)), "{closed}");
+    let (status, said) =
+        decide(&server, json!({ "kind": "message", "lanes": [1], "text": "Doors in 5 minutes" }), 10).await;
+    assert_eq!(status, StatusCode::CREATED, "{said}");
+    let page = live(&server).await;
+    assert_eq!((&page["lanes"][0]["closed"], &page["lanes"][1]["closed"]), (&json!(true), &json!(false)));
+    assert_eq!(page["lanes"][0]["devices"][0]["policy_current"], false, "it was sent nothing yet");
+    assert_eq!(page["decisions"], json!([closed, said]));
+
+    let policy = signed().await;
+    assert!(policy.version > before.version);
+    assert!(policy.at(NOW_MS).lane(LaneId(1)).unwrap().closed);
+    assert!(!policy.at(NOW_MS + 1_800_000).lane(LaneId(1)).unwrap().closed, "its end is on board");
+    let texts = |at_ms, lane| policy.messages_for(LaneId(lane), at_ms).map(|m| m.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(NOW_MS, 1), ["Doors in 5 minutes"]);
+    assert_eq!((texts(NOW_MS, 2).len(), texts(NOW_MS + 600_000, 1).len()), (0, 0));
+    assert_eq!(live(&server).await["lanes"][0]["devices"][0]["policy_current"], true);
+
+    // By time: ten minutes later the message has left the policy, without anybody's doing.
+    server.site.platform.clock.advance_ms(600_000);
+    assert_eq!(live(&server).await["decisions"].as_array().unwrap().len(), 1);
+    // By hand, twice.
+    let end = format!("/api/v1/decisions/{}/end", closed["id"]);
+    for _ in 0..2 {
+        let (status, ended) = office(&server, &cookie, "POST", &end, json!({})).await;
+        assert_eq!((status, &ended["until_ms"]), (StatusCode::OK, &json!(NOW_MS + 600_000)), "{ended}");
+    }
+    assert_eq!(live(&server).await["lanes"][0]["closed"], false);
+    let after = signed().await;
+    assert!(after.version > policy.version && after.temporary.is_empty() && after.messages.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_cannot_hold_is_refused_and_changes_nothing() {
+    let server = Server::with_event().await;
+    let refused = [
+        (json!({ "kind": "lane_closed", "lane_id": 99 }), 30, "The event has no lane 99."),
+        (json!({ "kind": "lane_classes", "lane_id": 1, "classes": [77] }), 30, "The event has no class 77."),
+        (json!({ "kind": "lane_closed", "lane_id": 1 }), 0, "`minutes` is from 1 to 1440."),
+        (json!({ "kind": "lane_closed", "lane_id": 1 }), 1_441, "`minutes` is from 1 to 1440."),
+        (json!({ "kind": "message", "lanes": [], "text": " " }), 30, "a message to the lanes is empty"),
+        (json!({ "kind": "freshness_steps", "freshness_steps": 41 }), 30, "more than ten minutes"),
+        (json!({ "kind": "lane_closed", "lane_id": 1, "why": "rain" }), 30, "why"),
+        (json!({ "kind": "lane_moved", "lane_id": 1 }), 30, "lane_moved"),
+        (json!({ "kind": "lane_direction", "lane_id": 1, "direction": "up" }), 30, "up"),
+    ];
+    for (decision, minutes, says) in refused {
+        let (status, problem) = decide(&server, decision.clone(), minutes).await;
+        assert!(status.is_client_error(), "{decision}: {status} {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{decision}: {problem}");
+    }
+    assert_eq!(live(&server).await["decisions"], json!([]));
+    let cookie = server.sign_in().await;
+    let (status, _) = office(&server, &cookie, "POST", "/api/v1/decisions/7/end", json!({})).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = server.call("POST", "/api/v1/events/9/decisions", json!({})).await;
+    assert!(status.is_client_error());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_admissions_above_the_classes_number_are_looked_at_for_conflicts() {
     let server = Server::with_event().await;
