@@ -33,6 +33,13 @@ pub(super) struct Grid {
     pub(super) aligned: bool,
 }
 
+/// What the frame before says of a symbol whose finders are found again.
+pub(super) struct Expected {
+    pub(super) version: Version,
+    /// Where the place is that makes a square with the finders' middles, in pixels.
+    pub(super) far: Point,
+}
+
 /// A finder's place in the symbol and in the picture.
 #[derive(Clone, Copy)]
 struct Anchor {
@@ -51,6 +58,12 @@ impl Grid {
     pub(super) fn corners(&self) -> [Point; 4] {
         let side = self.version.side() as f32;
         [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)].map(|(x, y)| self.to_pixels.map(Point::new(x, y)))
+    }
+
+    /// The middles of three finders and the place that makes a square with them, in the order of `corners`.
+    pub(super) fn square(&self) -> [Point; 4] {
+        let far = self.version.side() as f32 - 3.5;
+        [(3.5, 3.5), (far, 3.5), (far, far), (3.5, far)].map(|(x, y)| self.to_pixels.map(Point::new(x, y)))
     }
 
     /// A module's side in the symbol's middle, in pixels.
@@ -127,7 +140,32 @@ pub(super) fn lay(
     }
     add_timing(shades, &grid, &mut fit);
     refit(&mut grid, &fit);
-    align(shades, &mut grid, &mut fit, meter)?;
+    let side = grid.version.side() as f32;
+    let (base, slope) = if grid.version.number() < FIRST_WITH_CODE { (1.0 + 0.07 * side, 0.0) } else { (1.0, 2.5) };
+    // What lies far from all finders is known less well.
+    align(shades, &mut grid, &mut fit, |far| base + slope * far, meter)?;
+    grid.timing = timing_agreement(shades, &grid);
+    Ok(grid.plausible(shades).then_some(grid))
+}
+
+/// The grid over the three finders of a symbol that was read in the frame before.
+pub(super) fn lay_again(
+    shades: &Shades<'_>,
+    finders: &[Finder],
+    corner: &Corner,
+    expected: &Expected,
+    meter: &mut Meter<'_>,
+) -> Result<Option<Grid>, Stop> {
+    const EXPECTED_WEIGHT: f32 = 4.0;
+    let version = expected.version;
+    meter.spend(UNITS_PER_FIT + version.side() as u64)?;
+    let Some((to_pixels, mut fit)) = fit_finders(shades, &anchors(version, finders, corner)) else { return Ok(None) };
+    let far = version.side() as f32 - 3.5;
+    fit.is_at_x(expected.far, far, EXPECTED_WEIGHT);
+    fit.is_at_y(expected.far, far, EXPECTED_WEIGHT);
+    let mut grid = Grid { version, to_pixels, timing: 0.0, aligned: false };
+    refit(&mut grid, &fit);
+    align(shades, &mut grid, &mut fit, |_| 1.0, meter)?;
     grid.timing = timing_agreement(shades, &grid);
     Ok(grid.plausible(shades).then_some(grid))
 }
@@ -243,17 +281,22 @@ fn add_timing(shades: &Shades<'_>, grid: &Grid, fit: &mut Fit) {
     }
 }
 
-/// Looks for the alignment patterns, nearest to what is known first, and pulls the grid onto them.
-fn align(shades: &Shades<'_>, grid: &mut Grid, fit: &mut Fit, meter: &mut Meter<'_>) -> Result<(), Stop> {
+/// Looks for the alignment patterns, nearest to what is known first, and pulls the grid onto them. `reach` says how far
+/// about its place one is looked for, in modules, by how far that is from all finders, in sides.
+fn align(
+    shades: &Shades<'_>,
+    grid: &mut Grid,
+    fit: &mut Fit,
+    reach: impl Fn(f32) -> f32,
+    meter: &mut Meter<'_>,
+) -> Result<(), Stop> {
     let side = grid.version.side();
     let alignment = grid.version.alignment();
     let mut centres: Vec<(usize, usize)> = alignment.centres(side).collect();
     centres.sort_by_key(|(x, y)| x + y);
     let last = (side - 7, side - 7);
     for (x, y) in centres {
-        // What lies far from all finders is known less well.
-        let far = (x + y).saturating_sub(side) as f32 / side as f32;
-        let reach = if grid.version.number() < 7 { 1.0 + 0.07 * side as f32 } else { 1.0 + 2.5 * far };
+        let reach = reach((x + y).saturating_sub(side) as f32 / side as f32);
         let Some(found) = find_alignment(shades, grid, (x, y), reach, meter)? else { continue };
         let weight = if (x, y) == last { 30.0 } else { 12.0 };
         fit.is_at_x(found, x as f32 + 0.5, weight);
@@ -266,10 +309,16 @@ fn align(shades: &Shades<'_>, grid: &mut Grid, fit: &mut Fit, meter: &mut Meter<
 
 /// How much the modules about a place look like an alignment pattern: contrast of its light ring to the dark, in luma.
 fn alignment_contrast(shades: &Shades<'_>, grid: &Grid, middle: Point) -> f32 {
+    // So small a part of the plane is seen as good as undistorted.
+    let here = grid.to_pixels.map(middle);
+    let far = |x, y| grid.to_pixels.map(Point::new(middle.x + x, middle.y + y));
+    let (right, below) = (far(2.0, 0.0), far(0.0, 2.0));
+    let column = Point::new((right.x - here.x) / 2.0, (right.y - here.y) / 2.0);
+    let row = Point::new((below.x - here.x) / 2.0, (below.y - here.y) / 2.0);
     let (mut dark, mut light, mut ring) = (0.0, 0.0, 0.0f32);
     for dy in -2i32..=2 {
         for dx in -2i32..=2 {
-            let luma = shades.picture.at(grid.to_pixels.map(Point::new(middle.x + dx as f32, middle.y + dy as f32)));
+            let luma = shades.picture.at(here.along(column, dx as f32).along(row, dy as f32));
             match dx.abs().max(dy.abs()) {
                 0 => dark += 2.0 * luma,
                 1 => light += luma,
@@ -316,7 +365,8 @@ fn find_alignment(
         search(expected, reach, 0.5, &mut best)?;
     }
     let Some(coarse) = best.1 else { return Ok(None) };
-    search(coarse, 0.375, 0.125, &mut best)?;
+    search(coarse, 0.25, 0.25, &mut best)?;
+    search(best.1.unwrap_or(coarse), 0.125, 0.125, &mut best)?;
     Ok(best.1.map(|found| grid.to_pixels.map(found)))
 }
 

@@ -12,7 +12,8 @@ impl Homography {
         let m = &self.0;
         let w = m[6] * p.x + m[7] * p.y + m[8];
         let w = if w.abs() < 1e-9 { 1e-9 } else { w };
-        Point::new((m[0] * p.x + m[1] * p.y + m[2]) / w, (m[3] * p.x + m[4] * p.y + m[5]) / w)
+        let scale = 1.0 / w;
+        Point::new((m[0] * p.x + m[1] * p.y + m[2]) * scale, (m[3] * p.x + m[4] * p.y + m[5]) * scale)
     }
 
     /// The mapping back; `None` when the plane is seen edge on.

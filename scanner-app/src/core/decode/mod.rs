@@ -101,10 +101,13 @@ impl Default for Limits {
 /// Where a code was and how it was read, for the next frame.
 #[derive(Clone, Copy, Debug)]
 struct Track {
-    left: f32,
-    top: f32,
-    right: f32,
-    bottom: f32,
+    version: symbol::Version,
+    /// The middles of its finders, and the place that makes a square with them: in pixels of the frame, as in `Code`.
+    square: [(f32, f32); 4],
+    /// A module's side, in pixels of the frame.
+    module_px: f32,
+    /// How far it moved since the frame before.
+    moved: (f32, f32),
     /// Frame pixels to a pixel of the picture that read it.
     scale: f32,
     method: Method,
@@ -144,13 +147,12 @@ impl Decoder {
         expired: &mut dyn FnMut() -> bool,
         watch: &mut dyn FnMut(Stage<'_>),
     ) -> Decoded {
-        let mut tracks = std::mem::take(&mut self.tracks);
-        let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch);
+        let before = std::mem::take(&mut self.tracks);
+        let mut search = Search::new(&self.limits, *frame, Meter::new(self.limits.units_max, expired), watch, &before);
         if self.tracked_frames >= TRACKED_FRAMES_MAX {
-            tracks.clear();
             search = search.completely();
         }
-        let stopped = search.run(&tracks, &mut self.first_pass).err();
+        let stopped = search.run(&mut self.first_pass).err();
         let likely = search.is_likely();
         let (codes, pass, units) = (search.codes, search.pass, search.meter.spent());
         self.tracks = search.tracks;

@@ -148,6 +148,52 @@ impl Picture {
         Ok(Picture { width, height, pixels })
     }
 
+    /// The square about a place, as far as it lies in the picture, and where it begins; `None` when none of it does.
+    pub(super) fn about(&self, middle: Point, radius: f32) -> Option<(Picture, usize, usize)> {
+        let (left, top) = ((middle.x - radius).max(0.0) as usize, (middle.y - radius).max(0.0) as usize);
+        let right = ((middle.x + radius).max(0.0) as usize).min(self.width);
+        let bottom = ((middle.y + radius).max(0.0) as usize).min(self.height);
+        if left >= right || top >= bottom {
+            return None;
+        }
+        let rows = (top..bottom).flat_map(|y| &self.pixels[y * self.width + left..y * self.width + right]);
+        Some((Picture { width: right - left, height: bottom - top, pixels: rows.copied().collect() }, left, top))
+    }
+
+    /// One threshold for the whole picture: halfway between its dark and its light, of which a part's glare or grey is
+    /// neither.
+    pub(super) fn halfway(&self, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
+        /// The share of pixels that are darker than its dark, and lighter than its light.
+        const BEYOND: usize = 20;
+        meter.spend((2 * self.pixels.len() / COPIED_PIXELS_PER_UNIT) as u64 + 1)?;
+        let mut counts = [0usize; 256];
+        self.pixels.iter().for_each(|&v| counts[usize::from(v)] += 1);
+        let beyond = self.pixels.len() / BEYOND;
+        let first_over = |mut counts: std::slice::Iter<'_, usize>| {
+            let mut sum = 0;
+            counts.position(|count| {
+                sum += count;
+                sum > beyond
+            })
+        };
+        let dark = first_over(counts.iter()).unwrap_or(0);
+        counts.reverse();
+        let light = 255 - first_over(counts.iter()).unwrap_or(0);
+        Ok(Picture { pixels: vec![((dark + light) / 2).max(1) as u8; self.pixels.len()], ..*self })
+    }
+
+    /// Puts a smaller picture over this one. What nothing was put over yet takes its mean.
+    pub(super) fn paste(&mut self, part: &Picture, left: usize, top: usize) {
+        if self.pixels.is_empty() {
+            let sum: usize = part.pixels.iter().map(|&v| usize::from(v)).sum();
+            self.pixels = vec![(sum / part.pixels.len().max(1)) as u8; self.width * self.height];
+        }
+        for (y, row) in part.pixels.chunks_exact(part.width.max(1)).enumerate() {
+            let start = (top + y) * self.width + left;
+            self.pixels[start..start + part.width].copy_from_slice(row);
+        }
+    }
+
     /// Black for white.
     pub(super) fn inverted(&self, meter: &mut Meter<'_>) -> Result<Picture, Stop> {
         meter.spend((self.pixels.len() / COPIED_PIXELS_PER_UNIT) as u64)?;

@@ -71,6 +71,8 @@ pub(super) struct Search<'s, 'e> {
     pub(super) base: usize,
     pub(super) meter: Meter<'e>,
     pub(super) watch: &'s mut dyn FnMut(Stage<'_>),
+    /// The last frame's codes.
+    before: &'s [Track],
     pub(super) codes: Vec<Code>,
     pub(super) pass: Option<Pass>,
     /// For each code, how to find it again.
@@ -160,6 +162,7 @@ impl<'s, 'e> Search<'s, 'e> {
         frame: LumaView<'s>,
         meter: Meter<'e>,
         watch: &'s mut dyn FnMut(Stage<'_>),
+        before: &'s [Track],
     ) -> Self {
         let base = frame.width().max(frame.height()).div_ceil(limits.side_px_max.max(1));
         Search {
@@ -168,6 +171,7 @@ impl<'s, 'e> Search<'s, 'e> {
             base,
             meter,
             watch,
+            before,
             codes: Vec::new(),
             pass: None,
             tracks: Vec::new(),
@@ -198,9 +202,9 @@ impl<'s, 'e> Search<'s, 'e> {
 
     /// Runs the passes until one reads something. `first` is the later pass to begin with, and is left at the one to
     /// begin with next time: where time runs out on every frame, each pass has its turn all the same.
-    pub(super) fn run(&mut self, tracks: &[Track], first: &mut usize) -> Result<(), Stop> {
+    pub(super) fn run(&mut self, first: &mut usize) -> Result<(), Stop> {
         let begun = std::mem::take(first);
-        if self.tracked(tracks)? {
+        if !self.complete && self.tracked()? {
             return Ok(());
         }
         let half = self.shrunk(2)?;
@@ -296,7 +300,7 @@ impl<'s, 'e> Search<'s, 'e> {
         if self.codes.len() < self.limits.codes_max {
             let corners = reading.grid.corners().map(|p| look.place.in_frame(p));
             let code = Code { text: reading.text, corners };
-            self.tracks.push(Track::new(&code, look.place.scale, look.method));
+            self.tracks.push(Track::new(&reading.grid, look, self.before));
             self.codes.push(code);
             self.pass = Some(pass);
         }
