@@ -7,6 +7,7 @@ CREATE TABLE decisions (
     made_at_ms BIGINT NOT NULL,
     until_ms BIGINT NOT NULL,
     made_by TEXT NOT NULL,
+    made_by_name TEXT NOT NULL,
     ended_by TEXT
 );
 CREATE INDEX decisions_by_event ON decisions (event_id, until_ms);

@@ -116,7 +116,7 @@ pub fn place(journal: &Journal, station: &Station, counting: Option<i64>) -> Res
     Ok(Place {
         naming,
         server: station.server.clone(),
-        policy_version: station.policy.as_ref().map(|policy| policy.version),
+        policy: station.policy.clone(),
         hold_off_ms: station.policy.as_ref().map_or(5_000, |policy| policy.hold_off_ms),
         list,
         head_seq: progress.head.seq,

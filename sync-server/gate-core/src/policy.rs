@@ -272,6 +272,13 @@ impl Policy {
         Cow::Owned(policy)
     }
 
+    /// When the last of the changes ends that hold at `lane` alone now; `None` when none does.
+    pub fn changes_until(&self, lane: LaneId, now_ms: i64) -> Option<i64> {
+        let holds = |temporary: &&Temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms);
+        let here = |temporary: &&Temporary| temporary.change.lane() == Some(lane.0);
+        self.temporary.iter().filter(holds).filter(here).map(|temporary| temporary.until_ms).max()
+    }
+
     fn apply(&mut self, change: &Change) {
         match change {
             Change::Partition { class: None, partition } => self.partition = *partition,
@@ -298,12 +305,7 @@ impl Policy {
         let lanes_apart =
             self.lanes.iter().enumerate().all(|(at, lane)| self.lanes[at + 1..].iter().all(|o| o.lane != lane.lane));
         let known = |lane: u32| self.lane(LaneId(lane)).is_some();
-        let names_lane = |change: &Change| match change {
-            Change::LaneClosed { lane, .. } | Change::LaneClasses { lane, .. } | Change::LaneDirection { lane, .. } => {
-                known(*lane)
-            }
-            _ => true,
-        };
+        let names_lane = |change: &Change| change.lane().is_none_or(known);
         let too_fresh = |change: &Change| matches!(change, Change::FreshnessSteps { freshness_steps } if *freshness_steps > Self::MAX_FRESHNESS_STEPS);
         let groups_apart =
             self.owners.iter().enumerate().all(|(at, own)| self.owners[at + 1..].iter().all(|o| o.group != own.group));
@@ -377,6 +379,18 @@ impl Policy {
         }
         policy.check()?;
         Ok(policy)
+    }
+}
+
+impl Change {
+    /// The one lane that it concerns; `None` when it concerns all.
+    fn lane(&self) -> Option<u32> {
+        match self {
+            Self::LaneClosed { lane, .. } | Self::LaneClasses { lane, .. } | Self::LaneDirection { lane, .. } => {
+                Some(*lane)
+            }
+            Self::Partition { .. } | Self::UnlistedPrinted { .. } | Self::FreshnessSteps { .. } => None,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::model::GateError;
 use super::{Gate, Result, policies, store};
 use crate::catalog;
-use crate::platform::Tx;
+use crate::platform::{Actor, Tx};
 
 /// The longest that a decision holds, in minutes.
 pub(super) const MINUTES_MAX: u32 = 24 * 60;
@@ -58,6 +58,7 @@ pub(super) struct Kept {
     pub decision: Decision,
     pub made_at_ms: i64,
     pub until_ms: i64,
+    /// The name of who made it.
     pub made_by: String,
 }
 
@@ -102,13 +103,13 @@ pub(super) fn add(policy: &mut Policy, decided: Vec<Kept>) {
     }
 }
 
-/// Puts a decision in force. `by` is the actor's reference, for the record.
+/// Puts a decision in force.
 pub(super) async fn make(
     gate: &Gate,
     tx: &mut Tx,
     event_id: u32,
     (decision, minutes): (Decision, u32),
-    by: &str,
+    by: &Actor,
 ) -> Result<Kept> {
     if !(1..=MINUTES_MAX).contains(&minutes) {
         return Err(GateError::Decision { field: "minutes", detail: format!("`minutes` is from 1 to {MINUTES_MAX}.") });
@@ -127,15 +128,15 @@ pub(super) async fn make(
     let until_ms = now_ms + i64::from(minutes) * MINUTE_MS;
     let id = store::insert_decision(tx, event_id, &decision, (now_ms, until_ms), by).await?;
     policies::composed(tx, event_id, now_ms).await?.check()?;
-    Ok(Kept { id, event_id, decision, made_at_ms: now_ms, until_ms, made_by: by.to_owned() })
+    Ok(Kept { id, event_id, decision, made_at_ms: now_ms, until_ms, made_by: by.name().to_owned() })
 }
 
 /// Ends a decision now. Ending it again changes nothing.
-pub(super) async fn end(gate: &Gate, tx: &mut Tx, id: u64, by: &str) -> Result<Kept> {
+pub(super) async fn end(gate: &Gate, tx: &mut Tx, id: u64, by: &Actor) -> Result<Kept> {
     let mut kept = store::decision(tx, id).await?.ok_or(GateError::DecisionNotFound(id))?;
     let now_ms = gate.platform.clock.now_ms();
     if kept.until_ms > now_ms {
-        store::end_decision(tx, id, now_ms, by).await?;
+        store::end_decision(tx, id, now_ms, &by.reference()).await?;
         kept.until_ms = now_ms;
     }
     Ok(kept)

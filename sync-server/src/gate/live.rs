@@ -52,7 +52,7 @@ pub(super) struct DecisionBody {
     pub decision: Decision,
     pub made_at_ms: i64,
     pub until_ms: i64,
-    /// Who made it.
+    /// The name of who made it.
     pub made_by: String,
 }
 

@@ -174,7 +174,7 @@ async fn make_decision(
         Begun::Replayed(answer) => return Ok(answer),
     };
     let decided = (new.decision, new.minutes);
-    let kept = decisions::make(&gate, &mut creation.tx, event, decided, &actor.reference()).await?;
+    let kept = decisions::make(&gate, &mut creation.tx, event, decided, &actor).await?;
     let answer = creation.finish(StatusCode::CREATED, &DecisionBody::from(kept)).await?;
     gate.news.tell(event);
     Ok(answer)
@@ -197,7 +197,7 @@ async fn end_decision(
     actor.require_supervisor()?;
     let EndDecisionBody {} = body.json()?;
     let mut tx = gate.platform.store.write().await?;
-    let kept = decisions::end(&gate, &mut tx, decision, &actor.reference()).await?;
+    let kept = decisions::end(&gate, &mut tx, decision, &actor).await?;
     tx.commit().await?;
     gate.news.tell(kept.event_id);
     Ok(Json(kept.into()))

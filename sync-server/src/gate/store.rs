@@ -14,7 +14,7 @@ use ticket_signer::{DeviceId, EventId, PublicKey, TicketId};
 use super::decisions::{Decision, Kept};
 use super::model::{Device, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
-use crate::platform::{StoreError, Tx};
+use crate::platform::{Actor, StoreError, Tx};
 
 /// Tickets looked up in one statement: lists are padded to this length, so that the statement is prepared once.
 const TICKETS_AT_ONCE: usize = 64;
@@ -211,13 +211,14 @@ pub async fn insert_decision(
     event_id: u32,
     decision: &Decision,
     (made_at_ms, until_ms): (i64, i64),
-    by: &str,
+    by: &Actor,
 ) -> Result<u64> {
     let document = serde_json::to_string(decision).map_err(shape)?;
     let id = tx.next_number("decision").await?.unsigned_abs();
     tx.execute(
-        "INSERT INTO decisions (id, event_id, document, made_at_ms, until_ms, made_by) VALUES ($1, $2, $3, $4, $5, $6)",
-        params![id, event_id, document, made_at_ms, until_ms, by],
+        "INSERT INTO decisions (id, event_id, document, made_at_ms, until_ms, made_by, made_by_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        params![id, event_id, document, made_at_ms, until_ms, by.reference(), by.name()],
     )
     .await?;
     Ok(id)
@@ -233,7 +234,7 @@ fn kept_decision((id, event_id, document, made_at_ms, until_ms, made_by): Decisi
 pub async fn decision(tx: &mut Tx, id: u64) -> Result<Option<Kept>> {
     let found: Option<DecisionRow> = tx
         .query_optional(
-            "SELECT id, event_id, document, made_at_ms, until_ms, made_by FROM decisions WHERE id = $1 /*LOCK*/",
+            "SELECT id, event_id, document, made_at_ms, until_ms, made_by_name FROM decisions WHERE id = $1 /*LOCK*/",
             params![id],
         )
         .await?;
@@ -244,7 +245,7 @@ pub async fn decision(tx: &mut Tx, id: u64) -> Result<Option<Kept>> {
 pub async fn decisions(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Vec<Kept>> {
     let found: Vec<DecisionRow> = tx
         .query(
-            "SELECT id, event_id, document, made_at_ms, until_ms, made_by FROM decisions
+            "SELECT id, event_id, document, made_at_ms, until_ms, made_by_name FROM decisions
              WHERE event_id = $1 AND until_ms > $2 ORDER BY id",
             params![event_id, now_ms],
         )

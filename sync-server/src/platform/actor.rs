@@ -76,6 +76,15 @@ impl Actor {
         }
     }
 
+    /// What people call this one; empty where nobody calls it anything.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::ApiKey { name, .. } | Self::Staff { name, .. } => name,
+            Self::Anonymous | Self::Device { .. } => "",
+        }
+    }
+
     /// Asks for an API key with that scope.
     ///
     /// # Errors

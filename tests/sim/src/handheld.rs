@@ -242,7 +242,7 @@ impl Handheld {
         let place = Place {
             naming,
             server: String::new(),
-            policy_version: station.policy.as_ref().map(|policy| policy.version),
+            policy: station.policy.clone(),
             hold_off_ms: 5_000,
             list: None,
             head_seq: self.disk.head().seq,

@@ -165,7 +165,7 @@ pub(super) fn lay_again(
     fit.is_at_y(expected.far, far, EXPECTED_WEIGHT);
     let mut grid = Grid { version, to_pixels, timing: 0.0, aligned: false };
     refit(&mut grid, &fit);
-    align(shades, &mut grid, &mut fit, |_| 1.0, meter)?;
+    align(shades, &mut grid, &mut fit, |_| 0.5, meter)?;
     grid.timing = timing_agreement(shades, &grid);
     Ok(grid.plausible(shades).then_some(grid))
 }

@@ -16,6 +16,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use gate_core::mutant::{Mutant, planted};
+use gate_core::policy::Policy;
 use gate_core::record::Scan;
 use gate_core::row::text_hash;
 use gate_core::wire::v1::{EnrolmentCode, EnrolmentCodeError};
@@ -119,7 +120,7 @@ pub struct Place {
     pub naming: Naming,
     pub server: String,
     /// `None` until the organiser has made a policy.
-    pub policy_version: Option<u64>,
+    pub policy: Option<Policy>,
     pub hold_off_ms: u32,
     pub list: Option<ListNews>,
     pub head_seq: u64,
@@ -535,8 +536,9 @@ impl Engine {
 
     fn confirmed(&mut self, mut place: Box<Place>, effects: &mut Vec<Effect>) {
         if let Phase::Placed(known) = &mut self.phase {
-            if let Some(version) = place.policy_version.filter(|version| known.policy_version != Some(*version)) {
-                effects.push(Effect::Report(Report::Policy { version }));
+            let known_version = known.policy.as_ref().map(|policy| policy.version);
+            if let Some(policy) = place.policy.as_ref().filter(|policy| known_version != Some(policy.version)) {
+                effects.push(Effect::Report(Report::Policy { version: policy.version }));
             }
             if let Some(list) = place.list.filter(|list| known.list.is_none_or(|known| known.version != list.version)) {
                 let ListNews { version, tickets, revoked, .. } = list;
@@ -588,7 +590,7 @@ impl Engine {
 
     fn tell_ready(&mut self, effects: &mut Vec<Effect>) {
         let Phase::Placed(place) = &self.phase else { return };
-        let (Some(list), Some(_), false) = (place.list, place.policy_version, self.ready) else { return };
+        let (Some(list), Some(_), false) = (place.list, &place.policy, self.ready) else { return };
         self.ready = true;
         effects.push(Effect::Report(Report::Ready {
             event: place.naming.event.clone(),

@@ -38,7 +38,7 @@ impl Engine {
             tally_text: place
                 .map_or_else(String::new, |place| format!("Admitted here: {}", grouped(place.admitted_here))),
             last_text: self.last.clone().unwrap_or_default(),
-            notices: self.notices(),
+            notices: self.notices(at),
             conflicts: place.map_or_else(Vec::new, |place| place.conflicts.clone()),
             eye: self.eye.clone(),
             code_in_view: self.code_seen_ms.is_some_and(|seen| at.steady_ms - seen < IN_VIEW_MS),
@@ -74,7 +74,7 @@ impl Engine {
                 server: host(server).to_owned(),
             },
             (OnScreen::Nothing, Phase::Placed(place)) if !self.ready => {
-                let text = match (place.policy_version, place.list) {
+                let text = match (&place.policy, place.list) {
                     (None, _) => "Waiting for the organiser's policy",
                     (Some(_), None) => "Fetching the list of tickets",
                     (Some(_), Some(_)) => "Starting",

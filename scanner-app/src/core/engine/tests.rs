@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gate_core::chain::ChainHead;
 use gate_core::clock::ClockReading;
+use gate_core::policy::{Change, LaneMessage, Temporary};
 use gate_core::record::{NewRow, Station, recall, record};
 use gate_core::{GateView, JournalTx, Passage, SignedRow, TicketView};
 use jiff::tz::TimeZone;
@@ -13,8 +14,8 @@ use ticket_signer::{
 };
 
 use super::*;
-use crate::core::present::LaneName;
 use crate::core::present::view::Page;
+use crate::core::present::{LaneName, times};
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, full, listed, short};
 
 /// A journal in memory.
@@ -183,7 +184,7 @@ fn place() -> Place {
             device: DEVICE,
         },
         server: "https://gate.example".to_owned(),
-        policy_version: Some(1),
+        policy: Some(Organiser::default().policy(1)),
         hold_off_ms: 5_000,
         list: Some(ListNews { version: 1, tickets: 2, revoked: 0, issued_at_ms: NOW_MS, expires_at_ms: i64::MAX }),
         head_seq: 0,
@@ -413,6 +414,54 @@ fn troubles_are_told_once_and_their_end_once() {
     lane.give(Input::Sync(SyncNews::Mended(Trouble::Server)));
     let told: Vec<_> = lane.reports().into_iter().filter(|line| line.contains("reached")).collect();
     assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[test]
+fn what_a_supervisor_decided_is_on_the_screen_for_as_long_as_it_holds() {
+    let mut lane = Lane::new(&[]);
+    let begun_ms = lane.at().now_ms;
+    let minutes = |n: i64| begun_ms + n * 60_000;
+    let temporary = |until_ms: i64, change: Change| Temporary { from_ms: minutes(0), until_ms, change };
+    let message = |id: u64, lanes: &[u32], text: &str| LaneMessage {
+        id,
+        lanes: lanes.to_vec(),
+        text: text.to_owned(),
+        until_ms: minutes(10),
+    };
+    let mut decided = Organiser::default().policy(2);
+    decided.temporary = vec![
+        temporary(minutes(20), Change::LaneClasses { lane: 1, classes: vec![CLASS.0] }),
+        temporary(minutes(40), Change::LaneDirection { lane: 1, direction: Direction::Out }),
+        temporary(minutes(5), Change::LaneClosed { lane: 1, closed: true }),
+        temporary(minutes(90), Change::LaneClosed { lane: 2, closed: true }),
+    ];
+    decided.messages = vec![message(1, &[2], "For lane 2"), message(2, &[], "Rain: let them in faster")];
+    let usual = place();
+    lane.give(Input::Place(PlaceNews::Confirmed(Box::new(Place { policy: Some(decided), ..usual.clone() }))));
+    let shown = |lane: &Lane| {
+        let notices = lane.engine.view(lane.at()).notices;
+        notices.into_iter().map(|notice| format!("{}: {}", notice.title, notice.text)).collect::<Vec<_>>()
+    };
+    let until = times::clock(minutes(40), &usual.naming.zone);
+    assert_eq!(
+        shown(&lane),
+        [
+            format!("Lane closed: No guest passes here until {until}"),
+            "From the supervisor: Rain: let them in faster".to_owned()
+        ]
+    );
+    lane.see_text(6 * 60_000, b"menu");
+    let class = &usual.naming.classes[0].name;
+    assert_eq!(
+        shown(&lane),
+        [
+            format!("Other way: Guests leave here until {until}"),
+            format!("Other classes: Only {class} pass here until {until}"),
+            "From the supervisor: Rain: let them in faster".to_owned(),
+        ]
+    );
+    lane.see_text(60 * 60_000, b"menu");
+    assert_eq!(shown(&lane), [""; 0], "lane 2 is still closed, which is no business of this one");
 }
 
 #[test]

@@ -92,6 +92,8 @@ export interface LiveDevice {
   state: DeviceState;
   last_contact_ms: number | null;
   list_version: number | null;
+  /** It was sent all that was decided. */
+  policy_current: boolean;
   head_seq: number | null;
 }
 
@@ -112,6 +114,9 @@ export interface LiveLane {
   lane_id: number;
   lane: string;
   entrance: string;
+  closed: boolean;
+  /** Those that pass here now; none named means all. */
+  classes: number[];
   devices: LiveDevice[];
   totals: { admitted: number; refused: number; review: number };
   per_minute: { admitted: number; refused: number; review: number; refusals: RefusalCount[] };
@@ -138,10 +143,34 @@ export interface Conflict {
   passages: ConflictPassage[];
 }
 
+export interface TicketClass {
+  id: number;
+  name: string;
+}
+
+export type Decided =
+  | { kind: 'lane_closed'; lane_id: number }
+  | { kind: 'lane_classes'; lane_id: number; classes: number[] }
+  | { kind: 'lane_direction'; lane_id: number; direction: 'in' | 'out' }
+  | { kind: 'partition'; class: number | null; partition: 'strict' | 'bounded' | 'open' }
+  | { kind: 'unlisted_printed'; unlisted_printed: 'refuse' | 'review' | 'admit' }
+  | { kind: 'freshness_steps'; freshness_steps: number }
+  | { kind: 'message'; lanes: number[]; text: string };
+
+export interface Decision {
+  id: number;
+  decision: Decided;
+  made_at_ms: number;
+  until_ms: number;
+  made_by: string;
+}
+
 export interface LiveSnapshot {
   now_ms: number;
   list: { version: number; tickets: number };
   lanes: LiveLane[];
+  classes: TicketClass[];
+  decisions: Decision[];
   conflicts: Conflict[];
 }
 

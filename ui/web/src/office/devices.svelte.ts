@@ -2,6 +2,7 @@
 // device that scanned our code appears in it as pending.
 
 import { ApiProblem, call } from '../api/client';
+import { randomKey } from '../api/key';
 import type { Device, Enrolment, LaneInfo } from '../api/types';
 
 const POLL_MS = 2_000;
@@ -66,8 +67,4 @@ export class Devices {
     await call('POST', `/api/v1/devices/${device.id}/revoke`, { body: {}, idempotencyKey: randomKey() });
     await this.load();
   }
-}
-
-function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

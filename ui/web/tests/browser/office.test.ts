@@ -47,6 +47,59 @@ inChromium('the office', () => {
     expect(await lane('Lane 4')).toMatch(/^none[^]*No device/);
   });
 
+  it('decides for a while: what is in force, who decided, what a lane has not heard, and its end', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('[data-decision="2"]');
+    const lane = (name: string) => visit.page.$eval(`[data-lane="${name}"]`, (e) => (e as HTMLElement).innerText.replaceAll('\u00a0', ' '));
+    expect(await lane('Lane 2')).toMatch(/Only Parkett links[^]*has not heard the latest decision/);
+    expect(await lane('Lane 4')).toContain('Closed');
+    const first = await visit.page.$eval('[data-decision="1"]', (e) => (e as HTMLElement).innerText);
+    expect(first).toMatch(/Lane 4 is closed[^]*by ines/);
+
+    // From a lane's card, for that lane.
+    await visit.page.click('[data-lane="Lane 3"] .link');
+    await says(visit.page, 'Lane 3 is closed');
+    await visit.page.select('#decide-kind', 'lane_classes');
+    await visit.page.click('dialog[open] .check:nth-of-type(2)');
+    await says(visit.page, 'Lane 3: only Parkett rechts');
+    await visit.page.select('#decide-minutes', '30');
+    await visit.page.click('dialog[open] .choices .button:not(.quiet)');
+    await visit.page.waitForFunction(() => document.querySelector('dialog[open]') === null);
+    const made = world.decisions.at(-1) as unknown as { decision: unknown; made_at_ms: number; until_ms: number };
+    expect(made.decision).toEqual({ kind: 'lane_classes', lane_id: 3, classes: [4] });
+    expect(made.until_ms - made.made_at_ms).toBe(30 * 60_000);
+    announce(world);
+    await visit.page.waitForSelector('[data-decision="3"]');
+
+    // A message to all, whose answer is lost on the way: asked again, it is said once.
+    await visit.page.click('[data-decide]');
+    await visit.page.type('#decide-text', 'Rain: let them in faster');
+    world.intercept = ((request: import('node:http').IncomingMessage) => {
+      if (!request.url?.endsWith('/decisions')) return false;
+      const key = request.headers['idempotency-key'];
+      const said = { key, id: 9, decision: { kind: 'message', lanes: [], text: 'Rain: let them in faster' }, made_at_ms: 0, until_ms: Date.now() + 60_000, made_by: 'ines' };
+      if (!world.decisions.some((known: { key?: unknown }) => known.key === key)) world.decisions.push(said);
+      request.socket.destroy();
+      return true;
+    }) as never;
+    const putInForce = 'dialog[open] .choices .button:not(.quiet)';
+    await visit.page.click(putInForce);
+    await says(visit.page, 'The server cannot be reached.');
+    world.intercept = null;
+    await visit.page.click(putInForce);
+    await visit.page.waitForFunction(() => document.querySelector('dialog[open]') === null);
+    expect(world.decisions.filter((d: { decision: { kind: string } }) => d.decision.kind === 'message')).toHaveLength(1);
+
+    announce(world);
+    await visit.page.waitForSelector('[data-decision="9"]');
+    await visit.page.click('[data-decision="1"] button');
+    await visit.page.waitForFunction(() => !document.querySelector('[data-decision="1"] button:disabled'));
+    announce(world);
+    await visit.page.waitForFunction(() => !document.querySelector('[data-decision="1"]'));
+  });
+
   it('counts ages up by itself between updates', async () => {
     const visit = await browser.visit({ world: busyNight(newWorld()) });
     await login(visit);

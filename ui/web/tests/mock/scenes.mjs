@@ -10,11 +10,13 @@ export function busyNight(world) {
       admitted: Math.round(scale * (8 + 7 * Math.sin(i / 4) + ((i * 7) % 5))),
       refused: Math.round(scale * ((i * 3) % 7 === 0 ? 3 : i % 2)),
     }));
-  const device = (n, ago, list) => ({ device_id: `00000000000000a${n}`, name: `Handheld ${n}`, state: 'confirmed', last_contact_ms: now - ago, list_version: list, head_seq: 400 + n });
+  const device = (n, ago, list) => ({ device_id: `00000000000000a${n}`, name: `Handheld ${n}`, state: 'confirmed', last_contact_ms: now - ago, list_version: list, policy_current: ago < 60_000, head_seq: 400 + n });
   const lane = (id, devices, admitted, refusals, scale) => ({
     lane_id: id,
     lane: `Lane ${id}`,
     entrance: world.lanes[id - 1].entrance,
+    closed: id === 4,
+    classes: id === 2 ? [3] : [],
     devices,
     totals: { admitted: Math.round(1204 * scale), refused: Math.round(61 * scale), review: Math.round(9 * scale) },
     per_minute: { admitted, refused: refusals.reduce((sum, r) => sum + r.count, 0), review: scale > 0.9 ? 1 : 0, refusals },
@@ -31,7 +33,11 @@ export function busyNight(world) {
   ];
   const admission = (n, ago, uncertainty) => ({ device_id: `00000000000000a${n}`, device: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, at_ms: now - ago, uncertainty_ms: uncertainty, direction: 'in', guests: 1 });
   const conflicts = [{ ticket_id: '5f0b8c21d7e94a63', class: 3, class_name: 'Parkett links', allowed: 1, most_inside: 2, passages: [admission(1, 9 * minute, 120), admission(3, 6.2 * minute, 1_400)] }];
-  world.snapshot = () => ({ now_ms: Date.now(), list: { version: 41, tickets: 4812 }, lanes, conflicts });
+  world.decisions = [
+    { id: 1, decision: { kind: 'lane_closed', lane_id: 4 }, made_at_ms: now - 20 * minute, until_ms: now + 40 * minute, made_by: 'ines' },
+    { id: 2, decision: { kind: 'lane_classes', lane_id: 2, classes: [3] }, made_at_ms: now - 12 * minute, until_ms: now + 48 * minute, made_by: 'ines' },
+  ];
+  world.snapshot = () => ({ now_ms: Date.now(), list: { version: 41, tickets: 4812 }, lanes, classes: [{ id: 3, name: 'Parkett links' }, { id: 4, name: 'Parkett rechts' }], decisions: world.decisions.map(({ key: _, ...made }) => made), conflicts });
   world.devices = [
     { id: '00000000000000a5', name: 'Handheld 5', lane_id: 4, lane: 'Lane 4', state: 'pending', fingerprint: '7QX2-M0FD-8KZR-41TV', enrolled_at_ms: now - 4_000, last_contact_ms: now - 1_000, list_version: null, lease_until_ms: null },
     ...[1, 2, 3].map((n) => ({ id: `00000000000000a${n}`, name: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, state: 'confirmed', fingerprint: ['B8G0-QY5W-2N6H-ZK9C', '3JTR-0VX8-D1M4-PE7A', 'H5SZ-96WB-QC2N-0K8G'][n - 1], enrolled_at_ms: now - 5 * 60 * minute, last_contact_ms: lanes[n - 1].devices[0].last_contact_ms, list_version: 41 - n, lease_until_ms: now + 7 * 60 * minute })),

@@ -83,7 +83,8 @@ export function newWorld() {
     ],
     devices: [],
     enrolments: [],
-    snapshot: () => ({ now_ms: Date.now(), list: { version: 1, tickets: 0 }, lanes: [], conflicts: [] }),
+    decisions: [],
+    snapshot: () => ({ now_ms: Date.now(), list: { version: 1, tickets: 0 }, lanes: [], classes: [], decisions: [], conflicts: [] }),
     live: new Set(),
     liveDown: false,
   };
@@ -193,6 +194,19 @@ const ROUTES = [
   ['POST', /^\/api\/v1\/devices\/([0-9a-f]{16})\/revoke$/, (world, _body, path, { need }) => {
     need();
     world.devices.find((d) => d.id === path[1]).state = 'revoked';
+    return {};
+  }],
+  ['POST', /^\/api\/v1\/events\/7\/decisions$/, (world, body, _p, { need, headers }) => {
+    need();
+    if (!headers['idempotency-key']) throw new Problem(400, 'idempotency_key_missing', 'send an Idempotency-Key');
+    const known = world.decisions.find((d) => d.key === headers['idempotency-key']);
+    const { key, ...made } = known ?? { key: headers['idempotency-key'], id: world.decisions.length + 1, decision: body.decision, made_at_ms: Date.now(), until_ms: Date.now() + body.minutes * 60_000, made_by: 'ines' };
+    if (!known) world.decisions.push({ key, ...made });
+    return made;
+  }],
+  ['POST', /^\/api\/v1\/decisions\/(\d+)\/end$/, (world, _body, path, { need }) => {
+    need();
+    world.decisions = world.decisions.filter((d) => d.id !== Number(path[1]));
     return {};
   }],
 ];

@@ -17,7 +17,7 @@ use super::super::reading;
 use super::{Look, Pass, Place, ROW_STEP, Search};
 
 /// How far a code may leave the way that it went, in modules: a hand that trembles, or turns back.
-const REACH: f32 = 4.0;
+const REACH: f32 = 3.5;
 /// A finder with its margin, from its middle, in modules.
 const FINDER_RADIUS: f32 = 4.5;
 
