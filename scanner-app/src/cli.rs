@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 something is wrong with what was asked for or found, 2 the command line cannot be read.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use scanner_app::shell::camera::{SourceSpec, Torch};
 use scanner_app::shell::explain::{self, ExplainError};
+use scanner_app::shell::export::{self, ExportError};
 use scanner_app::shell::gate::{Front, Gate, GateError, Options};
 use scanner_app::shell::inspect::{self, InspectError};
 use scanner_app::shell::output::Output;
@@ -82,6 +84,14 @@ enum Command {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
+    },
+    /// Writes the journal for an auditor: JSON Lines, as `turnstone-auditor` reads them
+    #[command(
+        after_help = "The file holds the codes of printed tickets, which stay good: it is readable for its owner alone."
+    )]
+    Export {
+        /// The new file; one that exists is never overwritten
+        file: PathBuf,
     },
     /// Checks the data folder: database, key, place, list, clock
     Check {
@@ -179,6 +189,8 @@ enum CliError {
     Replay(#[from] ReplayError),
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[cfg(not(feature = "window"))]
     #[error("This build has no window. Start it with --headless, or install the package with a window")]
     NoWindow,
@@ -213,6 +225,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let recorder = recorder::Options { frames: cli.record, kept_hours: cli.record_hours };
     match cli.command {
         Some(Command::Journal { json }) => return Ok(exit(inspect::journal(&cli.data, json, &mut out)?)),
+        Some(Command::Export { file }) => {
+            let rows = export::export(&cli.data, &file)?;
+            writeln!(out, "wrote {rows} rows to {}", file.display()).map_err(CliError::Output)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Check { json }) => return Ok(exit(inspect::check(&cli.data, json, &mut out)?)),
         Some(Command::Recorder { ask }) => {
             let (ask, json) = match ask {

@@ -4,7 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use ticket_signer::HolderAlgorithm;
 use turnstone_tests::guest::{Guest, now_s, random};
-use turnstone_tests::site::{EVENT, SEATED, STANDING};
+use turnstone_tests::lane::Lane;
+use turnstone_tests::process::program;
+use turnstone_tests::server::run;
+use turnstone_tests::site::{EVENT, SEATED, STANDING, Site};
 
 use crate::open_site;
 
@@ -36,6 +39,40 @@ fn a_ticket_admitted_offline_is_reconciled_once_and_a_conflict_reaches_everyone(
     let totals: Vec<_> =
         snapshot["lanes"].as_array().into_iter().flatten().map(|lane| &lane["totals"]["admitted"]).collect();
     ensure!(totals == [&json!(2), &json!(2)], "each scan once: {snapshot}");
+    audit(&site, &mut lanes)?;
+    Ok(())
+}
+
+/// Exports the server's and the lanes' journals, and has them checked by the program that shares no code with them.
+fn audit(site: &Site, lanes: &mut [Lane]) -> Result<()> {
+    let folder = site.server.data();
+    let mut files = vec![folder.join("cloud.jsonl")];
+    let event = EVENT.to_string();
+    let mut command = program("sync-server")?;
+    command.arg("--data").arg(&folder).args(["export", "--event", &event]).arg(&files[0]);
+    ensure!(run(command)?.contains("wrote 4 rows"));
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        let file = folder.join(format!("lane-{at}.jsonl"));
+        let mut command = program("scanner-app")?;
+        command.arg("export").arg(&file).arg("--data").arg(lane.data());
+        ensure!(run(command)?.contains("wrote 2 rows"));
+        let mut again = program("scanner-app")?;
+        again.arg("export").arg(&file).arg("--data").arg(lane.data());
+        ensure!(run(again).is_err(), "an export was overwritten");
+        files.push(file);
+    }
+    let mut auditor = program("turnstone-auditor")?;
+    auditor.arg("--json").args(&files);
+    let report: serde_json::Value = serde_json::from_str(&run(auditor)?)?;
+    ensure!(report["totals"]["rows"] == 4 && report["totals"]["codes_verified"] == 4, "{report:#}");
+    ensure!(report["conflicts"].as_array().is_some_and(|conflicts| conflicts.len() == 2), "{report:#}");
+    // A row that the cloud does not have is found.
+    let cloud = std::fs::read_to_string(&files[0])?;
+    let kept = cloud.lines().collect::<Vec<_>>();
+    std::fs::write(&files[0], kept[..kept.len() - 1].join("\n"))?;
+    let mut auditor = program("turnstone-auditor")?;
+    auditor.args(&files);
+    ensure!(run(auditor).is_err(), "rows that were lost were not missed");
     Ok(())
 }
 

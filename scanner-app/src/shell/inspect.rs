@@ -33,7 +33,7 @@ pub enum InspectError {
     Output(#[from] std::io::Error),
 }
 
-fn open(folder: &Path) -> Result<(Database, Journal), InspectError> {
+pub(super) fn open(folder: &Path) -> Result<(Database, Journal), InspectError> {
     if !folder.join(FILE).exists() {
         return Err(InspectError::Nothing(folder.display().to_string()));
     }

@@ -4,6 +4,7 @@ pub mod camera;
 pub mod clock;
 pub mod crash;
 pub mod explain;
+pub mod export;
 pub mod gate;
 pub mod http;
 pub mod inspect;

@@ -1,6 +1,7 @@
 //! The commands that are not `serve`: they open the same files, do one thing and say what they did.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ticket_signer::Role;
@@ -83,6 +84,30 @@ pub async fn backup(place: &Place, file: &Path) -> CliResult {
         place.data.display()
     ))?;
     Ok(0)
+}
+
+pub async fn export(place: &Place, event: u32, file: &Path) -> CliResult {
+    let keys = KeyRing::load(&keys::directory(&place.data))?;
+    let mut tx = place.open_existing()?.read().await?;
+    let new = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let new = new.map_err(|error| format!("{} cannot be made: {error}. Name a new file.", file.display()))?;
+    let mut out = std::io::BufWriter::new(new);
+    let exported = gate::export(&mut tx, &keys, event, &mut |line| writeln!(out, "{line}")).await;
+    let written = exported.map_err(Into::into).and_then(|rows| {
+        out.flush()?;
+        Ok(rows)
+    });
+    match written {
+        Ok(rows) => {
+            say(format_args!("wrote {rows} rows of event {event} to {}", file.display()))?;
+            Ok(0)
+        }
+        Err(error) => {
+            // Half an export would pass for a whole one.
+            let _ = std::fs::remove_file(file);
+            Err(error)
+        }
+    }
 }
 
 pub async fn supervisor(place: &Place, name: &str) -> CliResult {

@@ -67,6 +67,16 @@ enum Command {
         /// The new file; one that exists is never overwritten
         file: PathBuf,
     },
+    /// Write an event's journal for an auditor, while the server runs: JSON Lines, as `turnstone-auditor` reads them
+    ///
+    /// The file holds the codes of printed tickets, which stay good: it is readable for its owner alone.
+    Export {
+        /// The event's number
+        #[arg(long, env = "TURNSTONE_EVENT", value_name = "N")]
+        event: u32,
+        /// The new file; one that exists is never overwritten
+        file: PathBuf,
+    },
     /// Make accounts: API keys for back ends, supervisors for the office
     #[command(subcommand)]
     Account(Account),
@@ -197,6 +207,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Migrate => admin::migrate(&place).await,
         Command::Check => admin::check(&place).await,
         Command::Backup { file } => admin::backup(&place, &file).await,
+        Command::Export { event, file } => admin::export(&place, event, &file).await,
         Command::Account(Account::Supervisor { name }) => admin::supervisor(&place, &name).await,
         Command::Account(Account::ApiKey { name, scopes }) => admin::api_key(&place, &name, &scopes).await,
         Command::Key(Key::Init) => admin::key_init(&place),

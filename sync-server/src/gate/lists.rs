@@ -136,14 +136,6 @@ fn sign(
     let key = gate.keys.signing_key(Role::List).filter(|_| may);
     let key = key.ok_or(GateError::KeyMissing { role: "list", event: event_id })?;
     let seconds = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
-    let class = |class: &catalog::Class| ClassEntry {
-        class: ClassId(class.id),
-        name: class.name.clone(),
-        valid_from_s: seconds(class.valid_from_ms.div_euclid(1_000)),
-        valid_until_s: seconds(class.valid_until_ms.div_euclid(1_000)),
-        admissions: class.admissions,
-        flags: class.flags,
-    };
     let manifest = ListManifest {
         event: EventId(event_id),
         version: state.version,
@@ -151,7 +143,7 @@ fn sign(
         issued_at_s: seconds(now_s),
         expires_at_s: seconds(now_s + LIST_LIFE_S),
         tickets: u32::try_from(state.tickets).unwrap_or(u32::MAX),
-        classes: classes.iter().map(class).collect(),
+        classes: classes.iter().map(class_entry).collect(),
         chunks: chunks.iter().map(|chunk| chunk.named.clone()).collect(),
     };
     Ok(envelope::seal(Purpose::List, &manifest.to_bytes(), key))
@@ -168,7 +160,21 @@ async fn build(rows: Vec<ListRow>) -> Result<Vec<Chunk>> {
     packed.await.map_err(|error| GateError::Fault(format!("a list cannot be packed: {error}")))?
 }
 
-fn line(row: &ListRow) -> Result<list::ListLine> {
+/// A class as lists write it.
+pub(super) fn class_entry(class: &catalog::Class) -> ClassEntry {
+    let seconds = |at_ms: i64| u32::try_from(at_ms.div_euclid(1_000)).unwrap_or(u32::MAX);
+    ClassEntry {
+        class: ClassId(class.id),
+        name: class.name.clone(),
+        valid_from_s: seconds(class.valid_from_ms),
+        valid_until_s: seconds(class.valid_until_ms),
+        admissions: class.admissions,
+        flags: class.flags,
+    }
+}
+
+/// A ticket as lists write it.
+pub(super) fn line(row: &ListRow) -> Result<list::ListLine> {
     let fault = || GateError::Fault(format!("ticket {} is stored wrongly", row.ticket));
     let slot = row.slot.as_deref().map_or(Some([0; SLOT_LENGTH]), |slot| slot.try_into().ok());
     Ok(list::ListLine {

@@ -11,6 +11,7 @@
 
 mod decisions;
 mod devices;
+mod export;
 mod feed;
 mod grants;
 pub mod http;
@@ -34,6 +35,7 @@ use tokio::sync::watch;
 use crate::platform::keys::KeyRing;
 use crate::platform::writer::{GroupWriter, Limits};
 use crate::platform::{Platform, Tx};
+pub use export::export;
 pub use model::{Device, DeviceState, GateError};
 pub use scans::{Merged, ScanBatch, ScanOp};
 

@@ -183,6 +183,13 @@ pub async fn newest_policy(tx: &mut Tx, event_id: u32) -> Result<Option<KeptPoli
     .await
 }
 
+/// Every version that was signed, in order.
+pub async fn policies(tx: &mut Tx, event_id: u32) -> Result<Vec<Vec<u8>>> {
+    let rows: Vec<(Vec<u8>,)> =
+        tx.query("SELECT bytes FROM signed_policies WHERE event_id = $1 ORDER BY version", params![event_id]).await?;
+    Ok(rows.into_iter().map(|(bytes,)| bytes).collect())
+}
+
 pub async fn insert_policy(tx: &mut Tx, event_id: u32, version: u64, content: &[u8; 32], bytes: &[u8]) -> Result<()> {
     tx.execute(
         "INSERT INTO signed_policies (event_id, version, content_sha256, bytes) VALUES ($1, $2, $3, $4)",
@@ -539,6 +546,19 @@ pub async fn passages_after(
         certificate,
     };
     Ok(rows.into_iter().map(fed).collect())
+}
+
+/// A row's place in the order of merging, its bytes and its signature.
+pub type ExportedRow = (u64, Vec<u8>, [u8; 64]);
+
+/// Rows that count after a place in the order of their merging.
+pub async fn rows_after(tx: &mut Tx, event_id: u32, merged: u64, limit: u32) -> Result<Vec<ExportedRow>> {
+    tx.query(
+        "SELECT merged, bytes, signature FROM scans WHERE event_id = $1 AND merged > $2 AND quarantined = 0
+         ORDER BY merged LIMIT $3",
+        params![event_id, merged, limit],
+    )
+    .await
 }
 
 /// One line of the lanes' minutes: lane, minute, outcome, reason, scans, guests who came in.

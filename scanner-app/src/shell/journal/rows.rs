@@ -80,6 +80,13 @@ impl Journal {
         })
     }
 
+    /// The newest receipt of each chain, as it was signed.
+    pub fn receipts(&self) -> Result<Vec<Vec<u8>>, JournalError> {
+        let mut statement = self.connection.prepare_cached("SELECT bytes FROM receipt ORDER BY epoch")?;
+        let receipts = statement.query_map([], |row| row.get(0))?;
+        Ok(receipts.collect::<Result<_, _>>()?)
+    }
+
     /// How many guests this device has admitted.
     pub fn admitted_here(&self, device: DeviceId) -> Result<u64, JournalError> {
         let sql = "SELECT coalesce(sum(guests), 0) FROM passage WHERE device = ?1 AND direction = 1";
