@@ -30,6 +30,7 @@ fn a_ticket_admitted_offline_is_reconciled_once_and_a_conflict_reaches_everyone(
     site.relay.restore();
     let ticket = guest.ticket().to_string();
     for lane in &mut lanes {
+        lane.event("receipt", |event| event["seq"] == 2)?;
         let told = lane.event("conflict", |event| event["ticket"] == ticket)?;
         ensure!(told["passages"].as_array().is_some_and(|passages| passages.len() == 2), "{told}");
     }
