@@ -8,7 +8,9 @@ CREATE TABLE decisions (
     until_ms BIGINT NOT NULL,
     made_by TEXT NOT NULL,
     made_by_name TEXT NOT NULL,
-    ended_by TEXT
+    ended_by TEXT,
+    -- The first version of the signed policy that has it, or its early end.
+    policy_version BIGINT
 );
 CREATE INDEX decisions_by_event ON decisions (event_id, until_ms);
 -- The version of the policy that the device was sent last.

@@ -38,8 +38,6 @@ pub fn export(folder: &Path, file: &Path) -> Result<u64, ExportError> {
     let (_, journal) = inspect::open(folder)?;
     let station = journal.station()?.and_then(|station| station.confirmed).ok_or(ExportError::Nowhere)?;
     let name = || file.display().to_string();
-    let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let mut out = BufWriter::new(new.map_err(|error| ExportError::New { file: name(), error })?);
     let mut lines = vec![json!({ "kind": "root", "organiser": station.organiser, "key": spell(&station.root) })];
     let mut say = |kind: &str, bytes: &[u8]| lines.push(json!({ "kind": kind, "bytes": spell(bytes) }));
     station.certificates.iter().for_each(|bytes| say("certificate", bytes));
@@ -55,6 +53,8 @@ pub fn export(folder: &Path, file: &Path) -> Result<u64, ExportError> {
             "admissions": class.admissions, "flags": class.flags,
         })
     }));
+    let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut out = BufWriter::new(new.map_err(|error| ExportError::New { file: name(), error })?);
     let written = write(&mut out, &lines).map_err(|error| ExportError::Write { file: name(), error });
     let rows = written.and_then(|()| write_rows(&journal, &mut out, &name()));
     if rows.is_err() {
@@ -70,7 +70,7 @@ fn write_rows(journal: &Journal, out: &mut BufWriter<File>, file: &str) -> Resul
     loop {
         let rows = journal.rows_after(seq, BATCH)?;
         if rows.is_empty() {
-            out.flush().map_err(failed)?;
+            out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed)?;
             return Ok(seq);
         }
         seq += rows.len() as u64;

@@ -261,22 +261,20 @@ impl Policy {
 
     /// The policy as it holds at a moment: temporary changes in their time, in their order.
     pub fn at(&self, now_ms: i64) -> Cow<'_, Policy> {
-        let holds = |temporary: &&Temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms);
-        if self.temporary.iter().find(holds).is_none() {
+        if !self.temporary.iter().any(|temporary| temporary.holds(now_ms)) {
             return Cow::Borrowed(self);
         }
         let mut policy = self.clone();
-        for temporary in self.temporary.iter().filter(holds) {
+        for temporary in self.temporary.iter().filter(|temporary| temporary.holds(now_ms)) {
             policy.apply(&temporary.change);
         }
         Cow::Owned(policy)
     }
 
-    /// When the last of the changes ends that hold at `lane` alone now; `None` when none does.
-    pub fn changes_until(&self, lane: LaneId, now_ms: i64) -> Option<i64> {
-        let holds = |temporary: &&Temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms);
-        let here = |temporary: &&Temporary| temporary.change.lane() == Some(lane.0);
-        self.temporary.iter().filter(holds).filter(here).map(|temporary| temporary.until_ms).max()
+    /// The changes that hold at `lane` alone now; later ones go over earlier ones.
+    pub fn changes_at(&self, lane: LaneId, now_ms: i64) -> impl DoubleEndedIterator<Item = &Temporary> {
+        let here = move |temporary: &&Temporary| temporary.change.lane() == Some(lane.0);
+        self.temporary.iter().filter(move |temporary| temporary.holds(now_ms)).filter(here)
     }
 
     fn apply(&mut self, change: &Change) {
@@ -340,7 +338,7 @@ impl Policy {
         } else if !self.temporary.iter().all(|temporary| names_lane(&temporary.change)) {
             "a temporary change names a lane that the policy does not have"
         } else if self.temporary.len() > Self::MAX_NOTES || self.messages.len() > Self::MAX_NOTES {
-            "it has more than 100 temporary changes or messages; take out those whose time is over"
+            "it has more than 100 temporary changes or messages; end some first"
         } else if self.messages.iter().any(|message| message.text.trim().is_empty() || message.text.len() > 500) {
             "a message to the lanes is empty or longer than 500 bytes"
         } else if self.lanes.iter().any(LanePolicy::asks_too_much) {
@@ -379,6 +377,12 @@ impl Policy {
         }
         policy.check()?;
         Ok(policy)
+    }
+}
+
+impl Temporary {
+    fn holds(&self, now_ms: i64) -> bool {
+        (self.from_ms..self.until_ms).contains(&now_ms)
     }
 }
 

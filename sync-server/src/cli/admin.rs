@@ -95,6 +95,7 @@ pub async fn export(place: &Place, event: u32, file: &Path) -> CliResult {
     let exported = gate::export(&mut tx, &keys, event, &mut |line| writeln!(out, "{line}")).await;
     let written = exported.map_err(Into::into).and_then(|rows| {
         out.flush()?;
+        out.get_ref().sync_all()?;
         Ok(rows)
     });
     match written {

@@ -3,6 +3,8 @@
 //! Invariants: a decision is kept with who made it and who ended it, and is never deleted; it reaches the lanes in the signed
 //! policy alone, with its end, so that it ends on a lane that is cut off as well.
 
+use std::collections::BTreeSet;
+
 use gate_core::passage::Direction;
 use gate_core::policy::{Change, LaneMessage, Partition, Policy, Temporary, UnlistedPrinted};
 use serde::{Deserialize, Serialize};
@@ -124,11 +126,30 @@ pub(super) async fn make(
     if let Some(lane) = lanes.iter().find(|lane| !known_lanes.iter().any(|known| known.id == **lane)) {
         return Err(GateError::Decision { field: "decision", detail: format!("The event has no lane {lane}.") });
     }
+    if has_twice(&classes) || has_twice(&lanes) {
+        let detail = "A class or lane is named twice.".to_owned();
+        return Err(GateError::Decision { field: "decision", detail });
+    }
     let now_ms = gate.platform.clock.now_ms();
     let until_ms = now_ms + i64::from(minutes) * MINUTE_MS;
     let id = store::insert_decision(tx, event_id, &decision, (now_ms, until_ms), by).await?;
-    policies::composed(tx, event_id, now_ms).await?.check()?;
+    sign(gate, tx, event_id, id).await?;
     Ok(Kept { id, event_id, decision, made_at_ms: now_ms, until_ms, made_by: by.name().to_owned() })
+}
+
+/// Signs the policy with what was decided, so that a decision which cannot reach the gates is none, and notes its version.
+async fn sign(gate: &Gate, tx: &mut Tx, event_id: u32, id: u64) -> Result<()> {
+    match policies::signed(gate, tx, event_id).await? {
+        Some(policy) => Ok(store::note_decision(tx, id, policy.version).await?),
+        None => {
+            let detail = "The event has no policy with lanes yet, so there is nothing to change.".to_owned();
+            Err(GateError::Decision { field: "decision", detail })
+        }
+    }
+}
+
+fn has_twice<T: Ord + Copy>(ids: &[T]) -> bool {
+    ids.iter().copied().collect::<BTreeSet<_>>().len() < ids.len()
 }
 
 /// Ends a decision now. Ending it again changes nothing.
@@ -137,6 +158,7 @@ pub(super) async fn end(gate: &Gate, tx: &mut Tx, id: u64, by: &Actor) -> Result
     let now_ms = gate.platform.clock.now_ms();
     if kept.until_ms > now_ms {
         store::end_decision(tx, id, now_ms, &by.reference()).await?;
+        sign(gate, tx, kept.event_id, id).await?;
         kept.until_ms = now_ms;
     }
     Ok(kept)

@@ -70,6 +70,9 @@ pub(super) struct LaneBody {
     pub entrance: String,
     /// Nobody passes here now.
     pub closed: bool,
+    /// `in` or `out`.
+    #[schema(value_type = String)]
+    pub direction: Direction,
     /// The classes that pass here now; none named means all.
     pub classes: Vec<u16>,
     pub devices: Vec<LaneDeviceBody>,
@@ -87,7 +90,7 @@ pub(super) struct LaneDeviceBody {
     pub state: String,
     pub last_contact_ms: Option<i64>,
     pub list_version: Option<u64>,
-    /// It was sent the policy that holds now, with all that was decided.
+    /// It was sent all that was decided.
     pub policy_current: bool,
     /// The last of its rows that is here without a gap.
     pub head_seq: i64,
@@ -181,9 +184,7 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     let list = tickets::list_state(tx, event_id).await?;
     let policy = policies::composed(tx, event_id, now_ms).await?;
     let in_force = policy.at(now_ms);
-    // A policy that is not signed yet was sent to nobody.
-    let outdated = policies::is_outdated(tx, event_id, now_ms).await?;
-    let signed = store::newest_policy(tx, event_id).await?.map(|(version, _, _)| version);
+    let decided = store::decided_version(tx, event_id).await?;
     let sent: BTreeMap<u64, u64> = store::sent_policies(tx, event_id).await?.into_iter().collect();
     let incidents = store::incidents(tx, event_id)
         .await?
@@ -198,11 +199,12 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
             lane: lane.name.clone(),
             entrance: lane.entrance.clone(),
             closed: rules.is_some_and(|rules| rules.closed),
+            direction: rules.map_or_else(Direction::default, |rules| rules.direction),
             classes: rules.map_or_else(Vec::new, |rules| rules.classes.clone()),
             devices: devices
                 .iter()
                 .filter(|d| d.lane_id == lane.id)
-                .map(|d| device_body(d, &heads, !outdated && sent.get(&d.id.0).copied() == signed, now_ms))
+                .map(|d| device_body(d, &heads, sent.get(&d.id.0).copied() >= decided, now_ms))
                 .collect(),
             totals: totals.get(&lane.id).cloned().unwrap_or_default(),
             per_minute: per_minute(&own, now_ms),

@@ -17,8 +17,22 @@ pub(super) struct SignedPolicy {
     pub lease_s: i64,
 }
 
-/// The policy in force, signed; signs a new version if what it says has changed since the last. `None` without lanes.
+/// The policy in force, signed. While no key may sign it is the one that was signed last: the gates go on with that.
 pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<Option<SignedPolicy>> {
+    match signed(gate, tx, event_id).await {
+        Err(error @ GateError::KeyMissing { .. }) => {
+            let Some((version, _, bytes)) = store::newest_policy(tx, event_id).await? else { return Err(error) };
+            tracing::warn!(event_id, version, %error, "the gates keep the policy that was signed last");
+            let now_ms = gate.platform.clock.now_ms();
+            let lease_s = i64::from(composed(tx, event_id, now_ms).await?.lease_s);
+            Ok(Some(SignedPolicy { version, bytes, lease_s }))
+        }
+        signed => signed,
+    }
+}
+
+/// The policy in force, signed; signs a new version if what it says has changed since the last. `None` without lanes.
+pub(super) async fn signed(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<Option<SignedPolicy>> {
     let now_ms = gate.platform.clock.now_ms();
     let mut policy = composed(tx, event_id, now_ms).await?;
     let lease_s = i64::from(policy.lease_s);
@@ -30,7 +44,9 @@ pub(super) async fn current(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<O
     if let Some((version, _, bytes)) = newest.clone().filter(|(_, known, _)| *known == content) {
         return Ok(Some(SignedPolicy { version, bytes, lease_s }));
     }
-    policy.version = newest.map_or(1, |(version, _, _)| version + 1);
+    // Above what a server had given that was restored from an older copy: gates take no lower version.
+    let now_s = now_ms.div_euclid(1_000).unsigned_abs();
+    policy.version = newest.map_or(1, |(version, _, _)| version + 1).max(now_s);
     policy.issued_at_ms = now_ms;
     let may = gate.keys.may_sign(Role::Policy, EventId(event_id), now_ms.div_euclid(1_000));
     let key = gate.keys.signing_key(Role::Policy).filter(|_| may);

@@ -260,6 +260,18 @@ pub async fn decisions(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Vec<Ke
     found.into_iter().map(kept_decision).collect()
 }
 
+pub async fn note_decision(tx: &mut Tx, id: u64, policy_version: u64) -> Result<()> {
+    tx.execute("UPDATE decisions SET policy_version = $2 WHERE id = $1", params![id, policy_version]).await?;
+    Ok(())
+}
+
+/// The version of the policy that has everything that was decided; `None` when nothing ever was.
+pub async fn decided_version(tx: &mut Tx, event_id: u32) -> Result<Option<u64>> {
+    let (version,): (Option<u64>,) =
+        tx.query_one("SELECT MAX(policy_version) FROM decisions WHERE event_id = $1", params![event_id]).await?;
+    Ok(version)
+}
+
 pub async fn end_decision(tx: &mut Tx, id: u64, now_ms: i64, by: &str) -> Result<()> {
     tx.execute("UPDATE decisions SET until_ms = $2, ended_by = $3 WHERE id = $1", params![id, now_ms, by]).await?;
     Ok(())

@@ -534,6 +534,7 @@ async fn what_a_supervisor_decides_reaches_the_lanes_signed_and_ends_by_itself()
     let page = live(&server).await;
     assert_eq!((&page["lanes"][0]["closed"], &page["lanes"][1]["closed"]), (&json!(true), &json!(false)));
     assert_eq!(page["lanes"][0]["devices"][0]["policy_current"], false, "it was sent nothing yet");
+    assert_eq!((&page["lanes"][0]["direction"], &page["lanes"][0]["classes"]), (&json!("in"), &json!([])));
     assert_eq!(page["decisions"], json!([closed, said]));
 
     let policy = signed().await;
@@ -547,7 +548,9 @@ async fn what_a_supervisor_decides_reaches_the_lanes_signed_and_ends_by_itself()
 
     // By time: ten minutes later the message has left the policy, without anybody's doing.
     server.site.platform.clock.advance_ms(600_000);
-    assert_eq!(live(&server).await["decisions"].as_array().unwrap().len(), 1);
+    let page = live(&server).await;
+    assert_eq!(page["decisions"].as_array().unwrap().len(), 1);
+    assert_eq!(page["lanes"][0]["devices"][0]["policy_current"], true, "what ends by itself needs no word");
     // By hand, twice.
     let end = format!("/api/v1/decisions/{}/end", closed["id"]);
     for _ in 0..2 {
@@ -560,11 +563,59 @@ async fn what_a_supervisor_decides_reaches_the_lanes_signed_and_ends_by_itself()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_restored_from_an_older_copy_signs_above_what_it_had_signed() {
+    let server = Server::with_event().await;
+    let cookie = server.sign_in().await;
+    let handheld = Handheld::confirmed(&server, &cookie, 5, 1).await;
+    let version = || async {
+        let bundle = handheld.bundle(&server).await;
+        Policy::open(bundle.policy.as_ref().unwrap(), &trust(&bundle), EVENT, NOW_MS / 1_000, 0).unwrap().version
+    };
+    let mut before = version().await;
+    for text in ["One", "Two", "Three"] {
+        let (status, _) = decide(&server, json!({ "kind": "message", "lanes": [], "text": text }), 30).await;
+        assert_eq!(status, StatusCode::CREATED);
+        assert!(version().await > before);
+        before = version().await;
+    }
+    // As an older copy knows it, a minute later.
+    let mut tx = server.site.platform.store.write().await.unwrap();
+    for table in ["decisions", "signed_policies"] {
+        tx.execute(&format!("DELETE FROM {table}"), &[]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    server.site.platform.clock.advance_ms(60_000);
+    decide(&server, json!({ "kind": "lane_closed", "lane_id": 1 }), 30).await;
+    assert!(version().await > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_nothing_can_be_decided_and_the_gates_keep_what_they_have() {
+    let server = Server::with_event().await;
+    let gate = |keys| super::Gate::new(server.site.platform.clone(), std::sync::Arc::new(keys));
+    let (here, nowhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keyed = gate(crate::testing::keys(here.path()));
+    let keyless = gate(crate::platform::keys::KeyRing::load(nowhere.path()).unwrap());
+    let mut tx = server.site.platform.store.write().await.unwrap();
+    let signed = super::policies::current(&keyed, &mut tx, 1).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = server.site.platform.store.write().await.unwrap();
+    let by = crate::platform::Actor::Staff { id: 1, name: "anna".into(), role: crate::platform::StaffRole::Supervisor };
+    let closed = (super::decisions::Decision::LaneClosed { lane_id: 1 }, 30);
+    let refused = super::decisions::make(&keyless, &mut tx, 1, closed, &by).await;
+    assert!(refused.unwrap_err().to_string().contains("key"), "nobody could sign it");
+    // Even if it were there, the handhelds go on with what was signed.
+    let kept = super::policies::current(&keyless, &mut tx, 1).await.unwrap().unwrap();
+    assert_eq!((kept.version, kept.bytes), (signed.version, signed.bytes));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_cannot_hold_is_refused_and_changes_nothing() {
     let server = Server::with_event().await;
     let refused = [
         (json!({ "kind": "lane_closed", "lane_id": 99 }), 30, "The event has no lane 99."),
         (json!({ "kind": "lane_classes", "lane_id": 1, "classes": [77] }), 30, "The event has no class 77."),
+        (json!({ "kind": "message", "lanes": [1, 1], "text": "Rain" }), 30, "named twice"),
         (json!({ "kind": "lane_closed", "lane_id": 1 }), 0, "`minutes` is from 1 to 1440."),
         (json!({ "kind": "lane_closed", "lane_id": 1 }), 1_441, "`minutes` is from 1 to 1440."),
         (json!({ "kind": "message", "lanes": [], "text": " " }), 30, "a message to the lanes is empty"),

@@ -163,7 +163,11 @@ impl Line {
                 };
                 let name =
                     format!("{}{}", self.name, if unit.is_empty() { String::new() } else { format!(" ({unit})") });
-                let goal = goal.map(|goal| format!("<= {} {unit}  ", grouped(goal))).unwrap_or_default();
+                let goal = goal
+                    .map(|goal| {
+                        format!("<= {} {unit}  ", if goal.fract() > 0.0 { goal.to_string() } else { grouped(goal) })
+                    })
+                    .unwrap_or_default();
                 format!("{name:<66} {:>40}  {goal}{}", shown(*value), self.verdict())
             }
         }

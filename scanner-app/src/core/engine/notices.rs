@@ -1,6 +1,7 @@
 //! What lasts, in words for staff: troubles, what a supervisor decided for this lane, and that frames are being recorded.
 
 use gate_core::passage::Direction;
+use gate_core::policy::Change;
 use ticket_signer::ClassId;
 
 use super::{Engine, Moment, Phase, Place, Trouble};
@@ -29,58 +30,57 @@ impl Engine {
             },
             text: text.clone(),
         };
-        let mut notices: Vec<Notice> = self.troubles.iter().map(notice).collect();
+        // Of notices that are equally bad the first is shown in full: what a supervisor says is news, the rest staff know.
+        let mut notices = match &self.phase {
+            Phase::Placed(place) => decided(place, at.now_ms),
+            _ => Vec::new(),
+        };
+        notices.extend(self.troubles.iter().map(notice));
         notices.extend(self.recording.map(|frames_max| Notice {
             severity: Severity::Info,
             title: "Recording",
             text: format!("Pictures in which no code is read are kept on this handheld, the last {frames_max} of them"),
         }));
-        if let Phase::Placed(place) = &self.phase {
-            notices.extend(decided(place, at.now_ms));
-        }
         notices.sort_by_key(|notice| notice.severity);
         notices
     }
 }
 
-/// What supervisors decided for this lane and said to it. The organiser's usual rules are no news.
+/// What supervisors said to this lane, the newest first, and decided for it. The organiser's usual rules are no news.
 fn decided(place: &Place, now_ms: i64) -> Vec<Notice> {
     let Some(policy) = &place.policy else { return Vec::new() };
     let lane = place.naming.lane;
-    let mut notices = Vec::new();
+    let warning = |title, text| Notice { severity: Severity::Warning, title, text };
+    let messages: Vec<_> = policy.messages_for(lane, now_ms).collect();
+    let mut notices: Vec<_> =
+        messages.iter().rev().map(|message| warning("From the supervisor", message.text.clone())).collect();
     let in_force = policy.at(now_ms);
-    if let (Some(usual), Some(rules)) = (policy.lane(lane), in_force.lane(lane)) {
-        let until = policy.changes_until(lane, now_ms).map_or_else(String::new, |until_ms| {
-            format!(" until {}", times::appointment(until_ms, now_ms, &place.naming.zone))
-        });
-        if rules.closed {
-            let text = format!("No guest passes here{until}");
-            notices.push(Notice { severity: Severity::Warning, title: "Lane closed", text });
-        } else if rules.direction != usual.direction {
-            let way = match rules.direction {
-                Direction::In => "Guests come in here",
-                Direction::Out => "Guests leave here",
-            };
-            notices.push(Notice { severity: Severity::Warning, title: "Other way", text: format!("{way}{until}") });
-        }
-        if !rules.closed && rules.classes != usual.classes {
-            let names: Vec<String> = rules.classes.iter().map(|id| place.naming.class_name(ClassId(*id))).collect();
-            let who = if names.is_empty() {
-                "All classes pass".to_owned()
-            } else {
-                format!("Only {} pass", names.join(", "))
-            };
-            notices.push(Notice {
-                severity: Severity::Warning,
-                title: "Other classes",
-                text: format!("{who} here{until}"),
-            });
-        }
+    let (Some(usual), Some(rules)) = (policy.lane(lane), in_force.lane(lane)) else { return notices };
+    let until = |concerns: fn(&Change) -> bool| {
+        let last = policy.changes_at(lane, now_ms).rev().find(|temporary| concerns(&temporary.change));
+        last.map_or_else(String::new, |last| {
+            format!(" until {}", times::appointment(last.until_ms, now_ms, &place.naming.zone))
+        })
+    };
+    if rules.closed {
+        let until = until(|change| matches!(change, Change::LaneClosed { .. }));
+        notices.push(warning("Lane closed", format!("No guest passes here{until}")));
+        return notices;
     }
-    notices.extend(policy.messages_for(lane, now_ms).map(|message| Notice {
-        severity: Severity::Warning,
-        title: "From the supervisor",
-        text: message.text.clone(),
-    }));
+    if rules.direction != usual.direction {
+        let until = until(|change| matches!(change, Change::LaneDirection { .. }));
+        let way = match rules.direction {
+            Direction::In => "Guests come in here",
+            Direction::Out => "Guests leave here",
+        };
+        notices.push(warning("Other way", format!("{way}{until}")));
+    }
+    if rules.classes != usual.classes {
+        let until = until(|change| matches!(change, Change::LaneClasses { .. }));
+        let names: Vec<_> = rules.classes.iter().map(|id| place.naming.class_name(ClassId(*id))).collect();
+        let who =
+            if names.is_empty() { "All classes pass".to_owned() } else { format!("Only {} pass", names.join(", ")) };
+        notices.push(warning("Other classes", format!("{who} here{until}")));
+    }
     notices
 }

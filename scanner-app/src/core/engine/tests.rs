@@ -442,24 +442,13 @@ fn what_a_supervisor_decided_is_on_the_screen_for_as_long_as_it_holds() {
         let notices = lane.engine.view(lane.at()).notices;
         notices.into_iter().map(|notice| format!("{}: {}", notice.title, notice.text)).collect::<Vec<_>>()
     };
-    let until = times::clock(minutes(40), &usual.naming.zone);
-    assert_eq!(
-        shown(&lane),
-        [
-            format!("Lane closed: No guest passes here until {until}"),
-            "From the supervisor: Rain: let them in faster".to_owned()
-        ]
-    );
+    let until = |n: i64| times::clock(minutes(n), &usual.naming.zone);
+    let message = "From the supervisor: Rain: let them in faster".to_owned();
+    assert_eq!(shown(&lane), [message.clone(), format!("Lane closed: No guest passes here until {}", until(5))]);
     lane.see_text(6 * 60_000, b"menu");
     let class = &usual.naming.classes[0].name;
-    assert_eq!(
-        shown(&lane),
-        [
-            format!("Other way: Guests leave here until {until}"),
-            format!("Other classes: Only {class} pass here until {until}"),
-            "From the supervisor: Rain: let them in faster".to_owned(),
-        ]
-    );
+    let way = format!("Other way: Guests leave here until {}", until(40));
+    assert_eq!(shown(&lane), [message, way, format!("Other classes: Only {class} pass here until {}", until(20))]);
     lane.see_text(60 * 60_000, b"menu");
     assert_eq!(shown(&lane), [""; 0], "lane 2 is still closed, which is no business of this one");
 }

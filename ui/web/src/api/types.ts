@@ -115,6 +115,7 @@ export interface LiveLane {
   lane: string;
   entrance: string;
   closed: boolean;
+  direction: 'in' | 'out';
   /** Those that pass here now; none named means all. */
   classes: number[];
   devices: LiveDevice[];

@@ -53,7 +53,7 @@ inChromium('the office', () => {
     await login(visit);
     await visit.page.waitForSelector('[data-decision="2"]');
     const lane = (name: string) => visit.page.$eval(`[data-lane="${name}"]`, (e) => (e as HTMLElement).innerText.replaceAll('\u00a0', ' '));
-    expect(await lane('Lane 2')).toMatch(/Only Parkett links[^]*has not heard the latest decision/);
+    expect(await lane('Lane 2')).toMatch(/Only Parkett links[^]*was not sent the latest decision/);
     expect(await lane('Lane 4')).toContain('Closed');
     const first = await visit.page.$eval('[data-decision="1"]', (e) => (e as HTMLElement).innerText);
     expect(first).toMatch(/Lane 4 is closed[^]*by ines/);

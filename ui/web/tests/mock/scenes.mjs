@@ -16,6 +16,7 @@ export function busyNight(world) {
     lane: `Lane ${id}`,
     entrance: world.lanes[id - 1].entrance,
     closed: id === 4,
+    direction: id === 3 ? 'out' : 'in',
     classes: id === 2 ? [3] : [],
     devices,
     totals: { admitted: Math.round(1204 * scale), refused: Math.round(61 * scale), review: Math.round(9 * scale) },

@@ -24,13 +24,14 @@ const FINDER_RADIUS: f32 = 4.5;
 impl Search<'_, '_> {
     /// Looks where the last frame's codes must be by now; true when each of them is read again.
     pub(super) fn tracked(&mut self) -> Result<bool, Stop> {
+        let mut all = !self.before.is_empty();
         for at in 0..self.before.len() {
-            if !self.follow(self.before[at])? {
-                self.looks.clear();
-                return Ok(false);
-            }
+            all &= self.follow(self.before[at])?;
         }
-        Ok(!self.before.is_empty())
+        if !all {
+            self.looks.clear();
+        }
+        Ok(all)
     }
 
     /// Whether a code is read again.
