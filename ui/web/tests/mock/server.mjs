@@ -200,7 +200,8 @@ const ROUTES = [
     need();
     if (!headers['idempotency-key']) throw new Problem(400, 'idempotency_key_missing', 'send an Idempotency-Key');
     const known = world.decisions.find((d) => d.key === headers['idempotency-key']);
-    const { key, ...made } = known ?? { key: headers['idempotency-key'], id: world.decisions.length + 1, decision: body.decision, made_at_ms: Date.now(), until_ms: Date.now() + body.minutes * 60_000, made_by: 'ines' };
+    const now = Date.now();
+    const { key, ...made } = known ?? { key: headers['idempotency-key'], id: world.decisions.length + 1, decision: body.decision, made_at_ms: now, until_ms: now + body.minutes * 60_000, made_by: 'ines' };
     if (!known) world.decisions.push({ key, ...made });
     return made;
   }],
