@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use crate::accounts::{self, Accounts};
 use crate::api::{self, Parts};
-use crate::platform::config::{Config, PublicUrl};
+use crate::gate::edge::{self, Edge, EdgeError};
+use crate::platform::config::{Config, PublicUrl, ServeRole};
 use crate::platform::http::{ServeError, idempotency, serve};
 use crate::platform::keys::{self, KeyRing, KeysError};
 use crate::platform::tls::{self, TlsError};
@@ -30,6 +31,8 @@ pub enum RunError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     #[error(transparent)]
     File(#[from] files::FileError),
     #[error("cannot listen for signals ({0})")]
@@ -73,11 +76,19 @@ pub async fn run(config: Config, shutdown: Shutdown, ready: impl FnOnce(&Ready) 
     let site = Site { public_url: public_url.as_str().to_owned(), spki_sha256: identity.spki_sha256 };
     let ready_note = Ready { address, public_url: site.public_url.clone(), spki_sha256: site.spki_sha256 };
     let platform = Platform { store, clock, random, shutdown: shutdown.clone(), site: Arc::new(site) };
-    let parts =
-        Parts { platform: platform.clone(), accounts: Accounts::new(platform.clone()), keys: Arc::new(keys), links };
-    let router = api::router(&parts);
+    let accounts = Accounts::new(platform.clone());
+    let keys = Arc::new(keys);
+    let (router, is_edge) = match &config.role {
+        ServeRole::All => (api::router(&Parts { platform: platform.clone(), accounts, keys, links }), false),
+        ServeRole::Edge { upstream } => {
+            let key = keys::edge_key(&keys::directory(&config.data), &platform.random)?;
+            let edge = Edge::open(platform.clone(), keys, key, upstream.as_str()).await?;
+            edge.start();
+            (api::edge_router(&edge, &accounts, &platform), true)
+        }
+    };
 
-    let housekeeping = tokio::spawn(keep_house(platform));
+    let housekeeping = tokio::spawn(keep_house(platform, is_edge));
     if let Some(path) = &config.ready_file {
         let text = format!("{}\n", ready_note.public_url);
         files::write_public(path, text.as_bytes()).map_err(|reason| RunError::Ready { path: path.clone(), reason })?;
@@ -109,9 +120,12 @@ fn warn_about_keys(keys: &KeyRing, now_ms: i64) {
     }
 }
 
-async fn keep_house(platform: Platform) {
+async fn keep_house(platform: Platform, is_edge: bool) {
     loop {
         platform.clock.pause(HOUSEKEEPING).await;
+        if is_edge && let Err(error) = edge::forget_old(&platform.store, platform.clock.now_ms()).await {
+            tracing::warn!(%error, "old lists could not be deleted; the next round tries again");
+        }
         match delete_expired(&platform).await {
             Ok(rows) => tracing::debug!(rows, "deleted what had expired"),
             Err(error) => tracing::warn!(%error, "what has expired could not be deleted; the next round tries again"),

@@ -49,7 +49,7 @@ pub fn keys(directory: &std::path::Path) -> KeyRing {
     use ticket_signer::{Certificate, EventId, Role, SecretKey, keyfile};
     let root = SecretKey::from_bytes(&[1; 32]);
     let directory = directory.join("keys");
-    crate::platform::keys::init(&directory, &Random::seeded(2)).unwrap();
+    crate::platform::keys::init(&directory, &Role::ALL, &Random::seeded(2)).unwrap();
     std::fs::write(directory.join("root.pub"), keyfile::write_public(&root.public())).unwrap();
     for role in Role::ALL {
         let public = std::fs::read_to_string(directory.join(format!("{}.pub", role.name()))).unwrap();

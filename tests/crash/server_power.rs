@@ -78,6 +78,7 @@ impl Sender {
         let upload = merge::check(self.device, EVENT, &self.key.public(), rows);
         self.in_flight = upload.chains.values().flatten().map(|row| row.body.seq).collect();
         ScanOp {
+            is_contact: true,
             device: self.device,
             event_id: EVENT.0,
             chains: upload.chains,

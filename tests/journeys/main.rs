@@ -2,6 +2,7 @@
 
 mod bad_lines;
 mod closed_output;
+mod edge;
 mod fixtures;
 mod handheld_faults;
 mod misuse;

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod edge;
 pub mod guest;
 pub mod lane;
 pub mod office;

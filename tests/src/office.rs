@@ -25,7 +25,30 @@ impl Office {
     pub fn log_in(server: &Server, event: u32) -> Result<Self> {
         let mut api = server.client()?;
         api.log_in(SUPERVISOR, PASSWORD)?;
-        Ok(Office { api, event, page: None, calls: 0 })
+        Ok(Self::of(api, event))
+    }
+
+    /// With a client that is logged in.
+    pub fn of(api: Client, event: u32) -> Self {
+        Office { api, event, page: None, calls: 0 }
+    }
+
+    /// An enrolment code for a venue's edge, as text.
+    pub fn edge_enrolment(&mut self) -> Result<String> {
+        self.enrolment_of(&json!({}))
+    }
+
+    /// An enrolment code for a lane that talks to the event's edge; waits until the edge has said where it is.
+    pub fn enrolment_at_edge(&mut self, lane: u32) -> Result<String> {
+        let edge = self.device(|device| device["kind"] == "edge" && device["state"] == "confirmed")?;
+        self.enrolment_of(&json!({ "lane_id": lane, "edge_id": edge["id"] }))
+    }
+
+    fn enrolment_of(&mut self, body: &Value) -> Result<String> {
+        self.calls += 1;
+        let path = format!("/api/v1/events/{}/enrolments", self.event);
+        let answer = self.api.post(&path, &format!("enrol-{}", self.calls), body)?.ok()?;
+        Ok(answer["qr_text"].as_str().context("no qr_text in the answer")?.to_owned())
     }
 
     /// Opens the supervisor's page in Chromium; from then on enrolment goes through it.
@@ -45,10 +68,7 @@ impl Office {
             page.ask(&json!({ "do": "enrol", "lane": lane_name, "png": picture }))?;
             return browser::read_qr(picture);
         }
-        self.calls += 1;
-        let path = format!("/api/v1/events/{}/enrolments", self.event);
-        let answer = self.api.post(&path, &format!("enrol-{}", self.calls), &json!({ "lane_id": lane }))?.ok()?;
-        Ok(answer["qr_text"].as_str().context("no qr_text in the answer")?.to_owned())
+        self.enrolment_of(&json!({ "lane_id": lane }))
     }
 
     /// Confirms the device that shows this fingerprint.

@@ -99,11 +99,24 @@ impl Site {
         Ok(lane)
     }
 
+    /// As [`enrol`](Self::enrol), for a handheld that talks to the event's edge.
+    pub fn enrol_at_edge(&self, office: &mut Office, at: usize) -> Result<Lane> {
+        let mut lane = Lane::new(LANES[at], &self.folder.join(format!("lane-{}", at + 1)), false, None)?;
+        lane.start(&[])?;
+        let code = office.enrolment_at_edge(self.lane_ids[at])?;
+        self.confirm_with(office, &code, &mut lane)?;
+        Ok(lane)
+    }
+
     /// Shows an enrolment code to a handheld that runs, and confirms it.
     pub fn confirm(&self, office: &mut Office, at: usize, lane: &mut Lane) -> Result<()> {
         let picture = self.folder.join(format!("enrolment-{}.png", at + 1));
         let code = office.enrolment(self.lane_ids[at], LANES[at], &picture)?;
-        lane.show(&code)?;
+        self.confirm_with(office, &code, lane)
+    }
+
+    fn confirm_with(&self, office: &mut Office, code: &str, lane: &mut Lane) -> Result<()> {
+        lane.show(code)?;
         let pending = lane.event("enrol_pending", |_| true)?;
         office.confirm(pending["fingerprint"].as_str().context("the handheld shows no fingerprint")?)?;
         lane.event("ready", |_| true)?;

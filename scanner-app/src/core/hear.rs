@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gate_core::mutant::{Mutant, planted};
 use gate_core::row::{RowBody, SignedRow};
-use gate_core::wire::v1::{FeedMessage, WireRow};
+use gate_core::wire::v1::{FeedMessage, Receipt, WireRow};
 use ticket_signer::{AuthorityError, DeviceCertificate, KeyId};
 
 use super::station::Station;
@@ -110,6 +110,8 @@ pub struct Batch {
     pub heard: bool,
     pub list: Option<u64>,
     pub bundle: bool,
+    /// Receipts of this lane's own rows, to be checked.
+    pub receipts: Vec<Receipt>,
     /// The next row waits for a bundle: the cursor stays before it, and nothing after it was taken.
     pub waits: bool,
 }
@@ -149,6 +151,9 @@ impl Batch {
                 Ok(_) => self.heard = true,
                 Err(error) => tracing::warn!(%error, "the feed's time was not believed"),
             },
+            Some(FeedMessage::Receipt(receipt)) => self.receipts.push(receipt),
+            // The line is alive, and nobody says that all others are heard.
+            Some(FeedMessage::Alive(_)) => {}
             // A newer server may say more than this version understands.
             None => tracing::debug!(cursor = id, "an unknown feed message"),
         }

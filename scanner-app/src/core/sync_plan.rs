@@ -69,8 +69,12 @@ pub fn plan(cursors: &Cursors, now_ms: i64) -> Step {
         return Step::FetchList { cursor: version };
     }
     let next = |last: Option<i64>, every: i64| last.map_or(now_ms, |last| last + every);
-    let until_ms = next(cursors.bundle_at_ms, BUNDLE_EVERY_MS)
+    let mut until_ms = next(cursors.bundle_at_ms, BUNDLE_EVERY_MS)
         .min(next(cursors.list_at_ms, LIST_EVERY_MS).max(cursors.list_not_before_ms));
+    if cursors.head_seq > cursors.receipted_seq {
+        // What was withheld is offered again then.
+        until_ms = until_ms.min(cursors.withheld_until_ms);
+    }
     Step::Wait { until_ms: until_ms.max(now_ms + 1) }
 }
 
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn what_the_server_would_not_take_waits() {
         let withheld = Cursors { head_seq: 9, withheld_seq: 9, withheld_until_ms: 32_000, ..DONE };
-        assert!(matches!(plan(&withheld, 2_000), Step::Wait { .. }));
+        assert_eq!(plan(&withheld, 2_000), Step::Wait { until_ms: 32_000 });
         assert_eq!(plan(&withheld, 32_000), Step::PushRows { after: 5, count: PUSH_ROWS });
         let more = Cursors { head_seq: 10, ..withheld };
         assert_eq!(plan(&more, 2_000), Step::PushRows { after: 9, count: PUSH_ROWS });

@@ -5,21 +5,14 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gate_core::request;
 use gate_core::wire::MEDIA_TYPE;
 use gate_core::wire::v1::GENERATION_HEADER;
+use gate_core::{pin, request};
 use reqwest::blocking::{Client, Response};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 use ticket_signer::{DeviceId, SecretKey};
 
 use super::clock::system_ms;
@@ -77,7 +70,7 @@ pub struct Server {
     base: String,
     client: Client,
     signer: Option<Signer>,
-    other_key: Arc<AtomicBool>,
+    other_key: pin::Alarm,
 }
 
 impl Server {
@@ -97,16 +90,8 @@ impl Server {
     }
 
     fn build(base: &str, pin: [u8; 32], signer: Option<Signer>, patience: Duration) -> Result<Self, HttpError> {
-        let other_key = Arc::new(AtomicBool::new(false));
         let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Pinned { pin, provider: Arc::clone(&provider), other_key: Arc::clone(&other_key) };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| setup(&error))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let (tls, other_key) = pin::client_config(pin).map_err(|error| setup(&error))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(true)
@@ -164,7 +149,7 @@ impl Server {
     }
 
     fn failed(&self, error: &reqwest::Error) -> HttpError {
-        if self.other_key.swap(false, Ordering::SeqCst) {
+        if self.other_key.take() {
             return HttpError::OtherKey;
         }
         let error = if error.is_timeout() { "it does not answer in time".to_owned() } else { plain(error) };
@@ -230,58 +215,6 @@ fn refused(status: u16, answer: Response) -> HttpError {
     let code = if problem.code.is_empty() { "no code".to_owned() } else { problem.code };
     let detail = [problem.detail, problem.title].into_iter().find(|text| !text.is_empty());
     HttpError::Refused { status, code, detail: detail.unwrap_or_else(|| "it gave no reason".to_owned()) }
-}
-
-/// Accepts one TLS key, by the hash of its SubjectPublicKeyInfo. Names and dates are not looked at: a venue's server has a
-/// certificate of its own making, and this handheld's clock may be wrong. That the server has the key is proved by the
-/// handshake's signature, which is checked as ever.
-#[derive(Debug)]
-struct Pinned {
-    pin: [u8; 32],
-    provider: Arc<CryptoProvider>,
-    other_key: Arc<AtomicBool>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
-        if Sha256::digest(key.as_ref())[..] == self.pin {
-            return Ok(ServerCertVerified::assertion());
-        }
-        self.other_key.store(true, Ordering::SeqCst);
-        Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(HttpError::OtherKey)))))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub mod owner;
 pub mod ownership;
 pub mod pack;
 pub mod passage;
+#[cfg(feature = "pin")]
+pub mod pin;
 pub mod policy;
 pub mod reason;
 pub mod record;

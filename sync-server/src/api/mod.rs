@@ -8,6 +8,10 @@ mod tests;
 
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -18,9 +22,10 @@ use utoipa_axum::routes;
 use crate::accounts::{self, Accounts};
 use crate::catalog::http::CatalogState;
 use crate::gate::Gate;
+use crate::gate::edge::{self, Edge};
 use crate::platform::http::frame;
 use crate::platform::keys::KeyRing;
-use crate::platform::{Answer, Platform};
+use crate::platform::{Answer, Code, Platform, Problem};
 use crate::tickets::http::TicketsState;
 use crate::tickets::links::LinkKey;
 use crate::tickets::{self, Issuer};
@@ -81,6 +86,33 @@ pub fn router(parts: &Parts) -> Router {
     let api = Router::from(contexts).route("/api/v1/openapi.json", get(document_json));
     let identified = api.layer(middleware::from_fn_with_state(parts.accounts.clone(), accounts::http::identify));
     frame(identified.merge(web::router()), &parts.platform)
+}
+
+/// The router of a venue's edge: the gate protocol, and the supervisors' page to look at. What is decided is decided at the
+/// upstream.
+pub fn edge_router(edge: &Edge, accounts: &Accounts, platform: &Platform) -> Router {
+    let catalog = CatalogState { platform: platform.clone(), allowed_events: Arc::new(Vec::new) };
+    let looked_at: OpenApiRouter = OpenApiRouter::new()
+        .merge(catalog::http::routes().with_state(catalog))
+        .merge(gate::http::office_routes().with_state(edge.gate().clone()));
+    let looked_at = Router::from(looked_at).layer(middleware::from_fn(only_looking));
+    let own: OpenApiRouter = OpenApiRouter::new()
+        .merge(accounts::http::routes().with_state(accounts.clone()))
+        .merge(health_routes().with_state(platform.clone()));
+    let api = Router::from(own).merge(looked_at).merge(edge::routes().with_state(edge.clone()));
+    let identified = api.layer(middleware::from_fn_with_state(accounts.clone(), accounts::http::identify));
+    frame(identified.merge(web::router()), platform)
+}
+
+async fn only_looking(request: Request, next: Next) -> Answer<Response> {
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        return Ok(next.run(request).await);
+    }
+    Err(Problem::new(
+        Code::EdgeReadOnly,
+        "This is the venue's edge: it shows what happens at the lanes. Open the page of the organiser's server to change \
+         anything; what is decided there reaches the lanes through this edge.",
+    ))
 }
 
 /// The OpenAPI document of this version. It needs no running server.

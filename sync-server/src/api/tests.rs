@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::platform::Shutdown;
+use crate::platform::config::ServeRole;
 use crate::platform::config::{Config, DatabaseUrl};
 use crate::server::{self, Ready};
 use crate::testing::{Server, json_of};
@@ -49,6 +50,7 @@ async fn health_needs_no_rights() {
 
 async fn started(data: &std::path::Path) -> (Ready, Shutdown, tokio::task::JoinHandle<Result<(), server::RunError>>) {
     let config = Config {
+        role: ServeRole::All,
         data: data.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
@@ -116,6 +118,7 @@ async fn an_address_in_use_says_so() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let data = tempfile::tempdir().unwrap();
     let config = Config {
+        role: ServeRole::All,
         data: data.path().to_owned(),
         listen: taken.local_addr().unwrap(),
         public_url: None,

@@ -150,6 +150,23 @@ pub async fn policy(tx: &mut Tx, event_id: u32) -> Result<Policy> {
     Ok(policy)
 }
 
+/// Takes an event over from another server's catalog, with its lanes and classes: what has changed there changes here. The
+/// venue is known by its name.
+///
+/// # Errors
+/// The store's.
+pub async fn mirror(tx: &mut Tx, mut event: Event, lanes: &[Lane], classes: &[Class], now_ms: i64) -> Result<()> {
+    event.venue.id = match store::venue_named(tx, &event.venue.name).await? {
+        Some(id) => id,
+        None => {
+            let venue = Venue { id: store::next_id(tx, "venue").await?, ..event.venue.clone() };
+            store::insert_venue(tx, &venue, now_ms).await?;
+            venue.id
+        }
+    };
+    Ok(store::mirror(tx, &event, lanes, classes, now_ms).await?)
+}
+
 /// # Errors
 /// [`CatalogError::NotFound`].
 pub async fn event(tx: &mut Tx, event_id: u32) -> Result<Event> {

@@ -35,6 +35,49 @@ pub async fn venue(tx: &mut Tx, id: u32) -> Result<Option<Venue>> {
     Ok(found.map(|(id, name, time_zone)| Venue { id, name, time_zone }))
 }
 
+pub async fn venue_named(tx: &mut Tx, name: &str) -> Result<Option<u32>> {
+    let found: Option<(u32,)> = tx.query_optional("SELECT id FROM venues WHERE name = $1", params![name]).await?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// Writes an event of another server's catalog with its lanes and classes, over what is here of it.
+pub async fn mirror(tx: &mut Tx, event: &Event, lanes: &[Lane], classes: &[Class], now_ms: i64) -> Result<()> {
+    let Event { id, venue, name, starts_at_ms, ends_at_ms } = event;
+    tx.execute(
+        "INSERT INTO events (id, venue_id, name, starts_at_ms, ends_at_ms, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (id) DO UPDATE SET venue_id = $2, name = $3, starts_at_ms = $4, ends_at_ms = $5",
+        params![*id, venue.id, name, *starts_at_ms, *ends_at_ms, now_ms],
+    )
+    .await?;
+    let entrance = |lane: &Lane| params![lane.entrance_id, *id, &lane.entrance, now_ms].to_vec();
+    tx.execute_each(
+        "INSERT INTO entrances (id, event_id, name, created_at_ms) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (id) DO UPDATE SET name = $3",
+        &lanes.iter().map(entrance).collect::<Vec<_>>(),
+    )
+    .await?;
+    let lane = |lane: &Lane| params![lane.id, *id, lane.entrance_id, &lane.name, now_ms].to_vec();
+    tx.execute_each(
+        "INSERT INTO lanes (id, event_id, entrance_id, name, created_at_ms) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET entrance_id = $3, name = $4",
+        &lanes.iter().map(lane).collect::<Vec<_>>(),
+    )
+    .await?;
+    let class = |class: &Class| {
+        let Class { id: number, name, valid_from_ms, valid_until_ms, admissions, flags, .. } = class;
+        params![*id, *number, name, *valid_from_ms, *valid_until_ms, *admissions, *flags, now_ms].to_vec()
+    };
+    tx.execute_each(
+        "INSERT INTO classes (event_id, id, name, valid_from_ms, valid_until_ms, admissions, flags, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (event_id, id) DO UPDATE SET name = $3, valid_from_ms = $4, valid_until_ms = $5, admissions = $6,
+             flags = $7",
+        &classes.iter().map(class).collect::<Vec<_>>(),
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn insert_event(tx: &mut Tx, event: &Event, now_ms: i64) -> Result<(), CatalogError> {
     tx.execute(
         "INSERT INTO events (id, venue_id, name, starts_at_ms, ends_at_ms, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6)",

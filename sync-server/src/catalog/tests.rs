@@ -15,7 +15,7 @@ use crate::testing::{NOW_MS, Server, Site, json_of};
 fn keys() -> KeyRing {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys");
-    keys::init(&keys, &Random::seeded(3)).unwrap();
+    keys::init(&keys, &ticket_signer::Role::ALL, &Random::seeded(3)).unwrap();
     let root = SecretKey::from_bytes(&[1; 32]);
     let root_file = directory.path().join("root.pub");
     std::fs::write(&root_file, keyfile::write_public(&root.public())).unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ticket_signer::Role;
 
 use super::{CliResult, say};
+use crate::gate::edge;
 use crate::platform::config::DatabaseUrl;
 use crate::platform::keys::{self, KeyRing};
 use crate::platform::store::SqliteEngine;
@@ -153,11 +154,33 @@ pub async fn api_key(place: &Place, name: &str, scopes: &[Scope]) -> CliResult {
     Ok(0)
 }
 
-pub fn key_init(place: &Place) -> CliResult {
+/// Gives a venue's edge its place.
+pub async fn edge_enrol(place: &Place, code: &str, name: &str) -> CliResult {
+    let store = place.open().await?;
+    let directory = keys::directory(&place.data);
+    let key = keys::edge_key(&directory, &Random::system())?;
+    let show = |fingerprint: &str| {
+        let told = say(format_args!(
+            "This edge's fingerprint is {fingerprint}\nCompare it on the supervisor's page and confirm it there; waiting..."
+        ));
+        if let Err(error) = told {
+            tracing::warn!(%error, "the fingerprint could not be printed");
+        }
+    };
+    let enrolled = edge::enrol(&store, &Clock::system(), key, (code, name), show).await?;
+    say(format_args!(
+        "enrolled for event {} ({}). Start it with `sync-server serve --role edge --upstream {}`",
+        enrolled.event_id, enrolled.event, enrolled.server
+    ))?;
+    Ok(0)
+}
+
+pub fn key_init(place: &Place, roles: &[Role]) -> CliResult {
     files::make_private_directory(&place.data)?;
     let directory = keys::directory(&place.data);
-    let made = keys::init(&directory, &Random::system())?;
-    for role in Role::ALL {
+    let roles = if roles.is_empty() { &Role::ALL[..] } else { roles };
+    let made = keys::init(&directory, roles, &Random::system())?;
+    for role in roles.iter().copied() {
         let state = if made.contains(&role) { "made" } else { "was there already" };
         say(format_args!("{} {state}", directory.join(format!("{}.key", role.name())).display()))?;
     }

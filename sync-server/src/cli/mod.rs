@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::platform::config::{Config, ConfigError, DatabaseUrl, PublicUrl, TlsFiles};
+use ticket_signer::Role;
+
+use crate::platform::config::{Config, ConfigError, DatabaseUrl, PublicUrl, ServeRole, TlsFiles};
 use crate::platform::telemetry::{self, LogFormat};
 use crate::platform::{Scope, Shutdown};
 use crate::{api, server};
@@ -83,6 +85,9 @@ enum Command {
     /// Make, certify and list the server's signing keys
     #[command(subcommand)]
     Key(Key),
+    /// Enrol a venue's edge
+    #[command(subcommand)]
+    Edge(EdgeCommand),
     /// Say how long guests will wait at the gates, how many lanes that takes, and which should take whom
     ///
     /// The file is JSON; docs/planning.md describes it. Evenings are played guest by guest, the same for the same seed.
@@ -108,9 +113,12 @@ struct Serve {
     /// code [default: https://localhost with the port]
     #[arg(long, env = "TURNSTONE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// What this process does; one process does everything
+    /// What this process does: everything, or the edge of a venue, whose lanes go on sharing while the internet is down
     #[arg(long, env = "TURNSTONE_ROLE", default_value = "all", value_name = "ROLE")]
-    role: ServeRole,
+    role: RoleName,
+    /// For --role edge: the server that it belongs to, as in https://tickets.example.org
+    #[arg(long, env = "TURNSTONE_UPSTREAM", value_name = "URL")]
+    upstream: Option<String>,
     /// Your TLS certificate chain (PEM); without it the server makes a certificate of its own
     #[arg(long, env = "TURNSTONE_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -123,8 +131,24 @@ struct Serve {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ServeRole {
+enum RoleName {
     All,
+    Edge,
+}
+
+#[derive(Subcommand)]
+enum EdgeCommand {
+    /// Give this edge its place, with an edge's code from the supervisor's page
+    ///
+    /// Prints the fingerprint of this edge's key, which the supervisor compares, and waits for the supervisor to confirm it.
+    Enrol {
+        /// The code, as the page shows it in letters: T1E...
+        #[arg(env = "TURNSTONE_ENROLMENT_CODE", hide_env_values = true)]
+        code: String,
+        /// What supervisors call this edge
+        #[arg(long, env = "TURNSTONE_NAME", default_value = "Venue edge")]
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -153,10 +177,19 @@ fn parse_scope(text: &str) -> Result<Scope, String> {
     Scope::parse(text).ok_or_else(|| format!("there is no such scope; there are {known}"))
 }
 
+fn parse_role(text: &str) -> Result<Role, String> {
+    let known = Role::ALL.map(Role::name).join(", ");
+    Role::from_name(text).ok_or_else(|| format!("there is no such role; there are {known}"))
+}
+
 #[derive(Subcommand)]
 enum Key {
     /// Make the private keys that are missing, and write the public halves beside them
-    Init,
+    Init {
+        /// Only the keys of these roles; a venue's edge has `time` alone [default: all]
+        #[arg(long = "role", value_parser = parse_role, env = "TURNSTONE_KEY_ROLES", value_delimiter = ',')]
+        roles: Vec<Role>,
+    },
     /// Take in what the root signed, after checking it
     Import {
         /// The certificate that `ticket-signer certify` wrote
@@ -210,7 +243,8 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Export { event, file } => admin::export(&place, event, &file).await,
         Command::Account(Account::Supervisor { name }) => admin::supervisor(&place, &name).await,
         Command::Account(Account::ApiKey { name, scopes }) => admin::api_key(&place, &name, &scopes).await,
-        Command::Key(Key::Init) => admin::key_init(&place),
+        Command::Key(Key::Init { roles }) => admin::key_init(&place, &roles),
+        Command::Edge(EdgeCommand::Enrol { code, name }) => admin::edge_enrol(&place, &code, &name).await,
         Command::Key(Key::Import { certificate, revocation, root }) => {
             admin::key_import(&place, certificate.as_deref(), revocation.as_deref(), root.as_deref())
         }
@@ -223,14 +257,27 @@ async fn dispatch(cli: Cli) -> CliResult {
     }
 }
 
+fn upstream(url: &str) -> Result<PublicUrl, ConfigError> {
+    PublicUrl::parse(url).map_err(|error| match error {
+        ConfigError::PublicUrl { url, reason } => ConfigError::Upstream { url, reason },
+        other => other,
+    })
+}
+
 async fn serve(options: Serve, place: admin::Place) -> CliResult {
     let tls = match (options.tls_cert, options.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
         (None, None) => None,
         _ => return Err(ConfigError::HalfTls.into()),
     };
-    let ServeRole::All = options.role;
+    let role = match (options.role, options.upstream) {
+        (RoleName::All, None) => ServeRole::All,
+        (RoleName::All, Some(_)) => return Err(ConfigError::UpstreamOfAll.into()),
+        (RoleName::Edge, None) => return Err(ConfigError::NoUpstream.into()),
+        (RoleName::Edge, Some(url)) => ServeRole::Edge { upstream: upstream(&url)? },
+    };
     let config = Config {
+        role,
         data: place.data,
         listen: options.listen,
         public_url: options.public_url.as_deref().map(PublicUrl::parse).transpose()?,

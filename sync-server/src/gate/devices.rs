@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use ticket_signer::certificate::DeviceCertificateFields;
 use ticket_signer::{DeviceCertificate, DeviceId, EventId, PublicKey, Role};
 
-use super::model::{Device, DeviceState, GateError};
+use super::model::{Device, DeviceKind, DeviceState, GateError};
 use super::{Gate, Result, store};
 use crate::catalog;
 use crate::platform::Tx;
@@ -22,22 +22,35 @@ pub(super) struct Enrolment {
     pub expires_at_ms: i64,
 }
 
-/// Makes an enrolment code for a lane.
-pub(super) async fn begin(gate: &Gate, tx: &mut Tx, event_id: u32, lane_id: u32, by: &str) -> Result<Enrolment> {
-    catalog::lane(tx, event_id, lane_id).await?;
+/// Makes an enrolment code for a lane, which talks to this server or to the edge that is named, or for a venue's edge (no lane).
+pub(super) async fn begin(
+    gate: &Gate,
+    tx: &mut Tx,
+    event_id: u32,
+    (lane_id, edge): (Option<u32>, Option<DeviceId>),
+    by: &str,
+) -> Result<Enrolment> {
+    match lane_id {
+        Some(lane_id) => {
+            catalog::lane(tx, event_id, lane_id).await?;
+        }
+        None => {
+            catalog::event(tx, event_id).await?;
+        }
+    }
+    let site = &gate.platform.site;
+    let (server, tls_pin) = match edge {
+        Some(edge) => store::edge_address(tx, edge).await?.ok_or(GateError::EdgeNotFound(edge))?,
+        None => (site.public_url.clone(), site.spki_sha256),
+    };
     let root = gate.keys.root().ok_or(GateError::KeyMissing { role: "root", event: event_id })?;
     let one_time = gate.platform.random.bytes::<16>();
-    let site = &gate.platform.site;
-    let code = EnrolmentCode {
-        one_time,
-        tls_pin: site.spki_sha256,
-        root_fingerprint: root.fingerprint(),
-        server: site.public_url.clone(),
-    };
+    let code = EnrolmentCode { one_time, tls_pin, root_fingerprint: root.fingerprint(), server };
     let expires_at_ms = gate.platform.clock.now_ms() + CODE_LIFE_MS;
     let id = tx.next_number("enrolment").await?;
     let hash: [u8; 32] = Sha256::digest(one_time).into();
-    store::insert_enrolment(tx, id, &hash, (event_id, lane_id), by, expires_at_ms).await?;
+    let kind = if lane_id.is_some() { DeviceKind::Lane } else { DeviceKind::Edge };
+    store::insert_enrolment(tx, id, &hash, (kind, event_id, lane_id.unwrap_or(0)), by, expires_at_ms).await?;
     Ok(Enrolment { id, text: code.to_text(), expires_at_ms })
 }
 
@@ -66,6 +79,8 @@ pub(super) async fn enrol(gate: &Gate, tx: &mut Tx, request: &EnrolRequest, key:
     }
     let device = Device {
         id: DeviceId(gate.platform.random.id64()),
+        kind: enrolment.kind,
+        edge: None,
         event_id: enrolment.event_id,
         lane_id: enrolment.lane_id,
         name: request.name.clone(),

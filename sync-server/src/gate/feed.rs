@@ -7,6 +7,7 @@
 //! Invariant: a lane hears the time only after every admission that was there before it. The time is what tells a lane that
 //! it hears the others, and a lane that believed so too early would admit a ticket that was used meanwhile.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -18,9 +19,8 @@ use serde_bytes::ByteBuf;
 use tokio::sync::watch;
 
 use super::model::{Device, DeviceState};
-use super::{Gate, Result, live, policies, stations, store};
+use super::{Gate, Result, edge, edges, lists, live, policies, stations, store};
 use crate::platform::ids::base64url;
-use crate::tickets;
 
 /// How often a stream looks by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -52,6 +52,10 @@ struct LaneFeed {
     list: u64,
     policy: u64,
     time_ms: i64,
+    /// The lane was last told that not all others are heard.
+    waits_for_others: bool,
+    /// At an edge: up to where the lane was told of receipts, by chain.
+    receipted: BTreeMap<u64, u64>,
     /// There is more to say than fitted into the last part, or nothing was said yet.
     behind: bool,
 }
@@ -59,7 +63,19 @@ struct LaneFeed {
 /// The feed of a lane from `cursor` on.
 pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
     let news = gate.news.of(device.event_id).subscribe();
-    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, behind: true };
+    let receipted = BTreeMap::new();
+    let feed = LaneFeed {
+        gate,
+        device,
+        news,
+        cursor,
+        list: 0,
+        policy: 0,
+        time_ms: 0,
+        receipted,
+        waits_for_others: false,
+        behind: true,
+    };
     let parts = futures_util::stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
         Some((futures_util::stream::iter(events.into_iter().map(Ok)), feed))
@@ -114,8 +130,20 @@ impl LaneFeed {
         }
         // Refusals and the lane's own rows are passed over once, and not looked at again every second.
         self.cursor = merged;
-        let list = tickets::list_state(&mut tx, self.device.event_id).await?.version;
+        let (list, _) = lists::newest(&self.gate, &mut tx, self.device.event_id).await?;
+        let time_is_due = now_ms - self.time_ms >= TIME_EVERY_MS;
+        let look = time_is_due || self.waits_for_others;
+        let all_heard = look && edges::all_heard(&self.gate, &mut tx, self.device.event_id, now_ms).await?;
+        let receipts = match &self.gate.edge {
+            Some(_) => edge::receipts(&mut tx, self.device.id).await?,
+            None => Vec::new(),
+        };
         drop(tx);
+        for (epoch, seq, receipt) in receipts {
+            if self.receipted.insert(epoch, seq).is_none_or(|told| told < seq) {
+                events.push(self.event(&FeedMessage::Receipt(receipt))?);
+            }
+        }
         if list != self.list {
             self.list = list;
             events.push(self.event(&FeedMessage::List { version: list })?);
@@ -124,9 +152,12 @@ impl LaneFeed {
             self.policy = policy;
             events.push(self.event(&FeedMessage::Policy { version: policy })?);
         }
-        if now_ms - self.time_ms >= TIME_EVERY_MS {
+        if time_is_due || (self.waits_for_others && all_heard) {
             self.time_ms = now_ms;
-            events.push(self.event(&FeedMessage::Time(stations::signed_time(&self.gate)?))?);
+            self.waits_for_others = !all_heard;
+            let time = stations::signed_time(&self.gate)?;
+            let message = if all_heard { FeedMessage::Time(time) } else { FeedMessage::Alive(time) };
+            events.push(self.event(&message)?);
         }
         Ok(Some(events))
     }
@@ -135,7 +166,7 @@ impl LaneFeed {
     async fn policy(&self) -> Result<Option<u64>> {
         let now_ms = self.gate.platform.clock.now_ms();
         let mut tx = self.gate.platform.store.read().await?;
-        if !policies::is_outdated(&mut tx, self.device.event_id, now_ms).await? {
+        if self.gate.edge.is_some() || !policies::is_outdated(&mut tx, self.device.event_id, now_ms).await? {
             return Ok(store::newest_policy(&mut tx, self.device.event_id).await?.map(|(version, _, _)| version));
         }
         drop(tx);

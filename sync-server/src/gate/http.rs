@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use gate_core::merge;
 use gate_core::request;
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, GrantRequest, IncidentReport, ListAnswer,
+    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, GrantRequest, IncidentReport, ListAnswer, Receipt,
     ReceiptPayload, ScanAnswer, ScanUpload,
 };
 use gate_core::wire::{MEDIA_TYPE, from_cbor, to_cbor};
@@ -17,7 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Device, DeviceState, GateError};
-use super::{Gate, Result as GateResult, ScanOp, devices, feed, grants, lists, office_http, stations, store};
+use super::{
+    Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, stations, store,
+};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
 use crate::platform::{Answer, Code, Problem};
@@ -32,31 +34,44 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(chunk))
         .routes(routes!(lane_feed))
         .routes(routes!(grant))
+        .routes(routes!(edge_report))
         .merge(scans)
         .merge(office_http::routes())
 }
 
+/// The supervisors' page alone: what a venue's edge has of these.
+pub fn office_routes() -> OpenApiRouter<Gate> {
+    office_http::routes()
+}
+
 /// A request as its device signed it.
-struct SignedRequest<'a> {
-    method: &'a Method,
-    target: &'a OriginalUri,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
+pub(super) struct SignedRequest<'a> {
+    pub method: &'a Method,
+    pub target: &'a OriginalUri,
+    pub headers: &'a HeaderMap,
+    pub body: &'a [u8],
+}
+
+impl SignedRequest<'_> {
+    /// Path and query, as they are signed.
+    pub(super) fn target(&self) -> &str {
+        self.target.path_and_query().map_or("/", |target| target.as_str())
+    }
 }
 
 /// Whose request this is. The device may be in any state; see [`confirmed`].
-async fn device_of(gate: &Gate, request: &SignedRequest<'_>) -> GateResult<Device> {
+pub(super) async fn device_of(gate: &Gate, request: &SignedRequest<'_>) -> GateResult<Device> {
     let header = request.headers.get(request::HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let claim = request::parse(header)?;
     let mut tx = gate.platform.store.read().await?;
     let device = store::device(&mut tx, claim.device).await?.ok_or(GateError::DeviceUnknown)?;
-    let target = request.target.path_and_query().map_or("/", |target| target.as_str());
-    claim.verify(&device.key, request.method.as_str(), target, request.body)?;
+    claim.verify(&device.key, request.method.as_str(), request.target(), request.body)?;
+    edges::note_way(gate, &mut tx, &device, request).await?;
     Ok(device)
 }
 
 /// A confirmed device of this event.
-async fn confirmed(gate: &Gate, event: u32, request: &SignedRequest<'_>) -> GateResult<Device> {
+pub(super) async fn confirmed(gate: &Gate, event: u32, request: &SignedRequest<'_>) -> GateResult<Device> {
     let device = device_of(gate, request).await?;
     match device.state {
         DeviceState::Confirmed => {}
@@ -69,7 +84,7 @@ async fn confirmed(gate: &Gate, event: u32, request: &SignedRequest<'_>) -> Gate
     Ok(device)
 }
 
-fn cbor<T: Serialize>(status: StatusCode, message: &T) -> Answer<Response> {
+pub(super) fn cbor<T: Serialize>(status: StatusCode, message: &T) -> Answer<Response> {
     let bytes = to_cbor(message).map_err(Problem::internal)?;
     Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE)], bytes).into_response())
 }
@@ -183,7 +198,7 @@ async fn chunk(
     Ok(([(header::CONTENT_TYPE, "application/zstd")], bytes).into_response())
 }
 
-fn parse_hash(text: &str) -> Option<[u8; 32]> {
+pub(super) fn parse_hash(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }
@@ -212,9 +227,29 @@ async fn scans(State(gate): State<Gate>, method: Method, target: OriginalUri, bo
     if upload.rows.len() > ScanUpload::MAX_ROWS {
         return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
     }
+    let device = edges::rows_device(&gate, device, &upload).await?;
     let answer = take_rows(&gate, &device, upload).await?;
     let status = if answer.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
     cbor(status, &answer)
+}
+
+/// Checks rows and merges them: each row by its device's key, off the runtime's threads.
+pub(super) async fn merge_rows(gate: &Gate, device: &Device, upload: ScanUpload, now_ms: i64) -> Answer<Merged> {
+    let (id, event, public) = (device.id, EventId(device.event_id), device.key.clone());
+    let rows: Vec<_> = upload.rows.into_iter().map(Into::into).collect();
+    let checked = tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await;
+    let checked = checked.map_err(Problem::internal)?;
+    let op = ScanOp {
+        device: id,
+        event_id: event.0,
+        chains: checked.chains,
+        incidents: checked.incidents,
+        now_ms,
+        is_contact: true,
+    };
+    let merged = gate.merging.submit(event.0.into(), op).await?;
+    gate.news.tell(event.0);
+    Ok(merged)
 }
 
 async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<ScanAnswer> {
@@ -223,17 +258,10 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
     let missing = GateError::KeyMissing { role: "receipt", event: event.0 };
     let may = gate.keys.may_sign(Role::Receipt, event, now_ms.div_euclid(1_000));
     let key = gate.keys.signing_key(Role::Receipt).filter(|_| may).ok_or(missing)?;
-    let (id, public) = (device.id, device.key.clone());
-    // A signature a row, off the runtime's threads.
-    let rows: Vec<_> = upload.rows.into_iter().map(Into::into).collect();
-    let checked = tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await;
-    let checked = checked.map_err(Problem::internal)?;
-    let op = ScanOp { device: id, event_id: event.0, chains: checked.chains, incidents: checked.incidents, now_ms };
-    let merged = gate.merging.submit(event.0.into(), op).await?;
-    gate.news.tell(event.0);
+    let merged = merge_rows(gate, device, upload, now_ms).await?;
     let receipt = |head: &gate_core::chain::ChainHead| {
         let payload = ReceiptPayload {
-            device: id.0,
+            device: device.id.0,
             event: event.0,
             epoch: head.epoch,
             seq: head.seq,
@@ -242,18 +270,44 @@ async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<S
         };
         payload.seal(key).map_err(Problem::internal)
     };
+    let receipts = merged.heads.iter().map(receipt).collect::<Answer<_>>()?;
+    Ok(scan_answer(&merged, receipts))
+}
+
+/// What a device hears of its rows.
+pub(super) fn scan_answer(merged: &Merged, receipts: Vec<Receipt>) -> ScanAnswer {
     let report = |incident: &merge::Incident| IncidentReport {
         epoch: incident.epoch,
         seq: incident.seq,
         code: incident.kind.code().to_owned(),
     };
-    Ok(ScanAnswer {
-        receipts: merged.heads.iter().map(receipt).collect::<Answer<_>>()?,
+    ScanAnswer {
+        receipts,
         stored: merged.stored,
         duplicates: merged.duplicates,
         incidents: merged.incidents.iter().map(report).collect(),
         quarantined: merged.quarantined,
-    })
+    }
+}
+
+/// Takes an edge's report: what its lanes brought is here, and it is told of lanes and devices.
+#[utoipa::path(post, path = "/gate/v1/events/{event}/edge", tag = "gate",
+    params(("event" = u32, Path), ("Turnstone-Device" = String, Header)),
+    request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn edge_report(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    method: Method,
+    target: OriginalUri,
+    body: RequestBody,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
+    let edge = confirmed(&gate, event, &request).await?;
+    let report = from_cbor(body.bytes()).map_err(GateError::from)?;
+    let answer = edges::report(&gate, &edge, &report).await?;
+    gate.news.tell(event);
+    cbor(StatusCode::OK, &answer)
 }
 
 /// Under the strict rule: this server's word that the device may admit a ticket in its next row.
@@ -324,6 +378,9 @@ impl From<GateError> for Problem {
             GateError::FingerprintMismatch => Code::FingerprintMismatch,
             GateError::Message(_) => Code::Malformed,
             GateError::TooManyRows { .. } => Code::Invalid,
+            GateError::NotAnEdge => Code::Forbidden,
+            GateError::EdgeAddress => Code::Invalid,
+            GateError::EdgeNotFound(_) => Code::NotFound,
             GateError::ListFromTheFuture { .. } => Code::Conflict,
             GateError::KeyMissing { .. } => Code::KeysMissing,
             GateError::Policy(_) => Code::Invalid,

@@ -17,7 +17,7 @@ use ticket_signer::{
 };
 
 use super::model::GateError;
-use super::{Gate, Result};
+use super::{Gate, Result, edge};
 use crate::tickets::{self, ListRow, ListState};
 use crate::{catalog, platform};
 
@@ -82,6 +82,15 @@ impl ListCache {
         let chunks = built.iter().filter(|built| built.event_id == event_id).flat_map(|built| built.chunks.iter());
         chunks.into_iter().find(|chunk| chunk.named.hash == *hash).map(|chunk| chunk.bytes.clone())
     }
+}
+
+/// Version and number of tickets of the newest list: this server's, or at an edge the upstream's.
+pub(super) async fn newest(gate: &Gate, tx: &mut platform::Tx, event_id: u32) -> Result<(u64, u64)> {
+    if gate.edge.is_some() {
+        return Ok(edge::list_state(tx, event_id).await?);
+    }
+    let state = tickets::list_state(tx, event_id).await?;
+    Ok((state.version, u64::try_from(state.tickets).unwrap_or(0)))
 }
 
 /// The signed manifest that brings a gate from list `cursor` (0: none) to the newest. A gate that has the newest gets a

@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 
 use super::decisions::{Decision, Kept};
 use super::model::{Device, DeviceState};
-use super::{Gate, Result, lists, policies, store};
+use super::{Gate, Result, edge, lists, policies, store};
+use crate::catalog;
 use crate::platform::Tx;
 use crate::platform::ids::hex16;
-use crate::{catalog, tickets};
 
 const MINUTE_MS: i64 = 60_000;
 /// How many minutes of history a snapshot has.
@@ -32,6 +32,17 @@ pub(super) struct Snapshot {
     pub decisions: Vec<DecisionBody>,
     pub conflicts: Vec<ConflictBody>,
     pub incidents: Vec<IncidentBody>,
+    /// At a venue's edge: how it stands with the organiser's server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct UpstreamBody {
+    /// When that server last said that it hears all.
+    pub heard_at_ms: Option<i64>,
+    /// Rows that lanes brought here and that server has not signed for.
+    pub waiting_rows: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -181,8 +192,8 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     }
     let first_ms = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS - (HISTORY - 1) * MINUTE_MS;
     let minutes = store::minutes_since(tx, event_id, first_ms).await?;
-    let list = tickets::list_state(tx, event_id).await?;
-    let policy = policies::composed(tx, event_id, now_ms).await?;
+    let (list_version, list_tickets) = lists::newest(gate, tx, event_id).await?;
+    let policy = policies::in_force(gate, tx, event_id, now_ms).await?;
     let in_force = policy.at(now_ms);
     let decided = store::decided_version(tx, event_id).await?;
     let sent: BTreeMap<u64, u64> = store::sent_policies(tx, event_id).await?.into_iter().collect();
@@ -211,9 +222,17 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
             history: history(&own, first_ms),
         }
     };
+    let upstream = match &gate.edge {
+        Some(standing) => Some(UpstreamBody {
+            heard_at_ms: standing.heard_at_ms(event_id),
+            waiting_rows: edge::waiting_rows(tx, event_id).await?,
+        }),
+        None => None,
+    };
     Ok(Snapshot {
+        upstream,
         now_ms,
-        list: ListBody { version: list.version, tickets: list.tickets },
+        list: ListBody { version: list_version, tickets: list_tickets },
         lanes: lanes.iter().map(lane_body).collect(),
         classes: catalog::classes(tx, event_id)
             .await?
@@ -336,6 +355,10 @@ pub(super) async fn conflicts(
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct DeviceBody {
     pub id: String,
+    /// `lane`, or `edge` for a venue's edge, which has no lane.
+    pub kind: String,
+    /// The edge that brings its rows; null while it talks to this server itself.
+    pub edge_id: Option<String>,
     pub name: String,
     pub lane_id: u32,
     pub lane: String,
@@ -354,6 +377,8 @@ impl DeviceBody {
         let lane = lanes.iter().find(|lane| lane.id == device.lane_id);
         Self {
             id: device.id.to_string(),
+            kind: device.kind.as_str().to_owned(),
+            edge_id: device.edge.map(|edge| edge.to_string()),
             name: device.name.clone(),
             lane_id: device.lane_id,
             lane: lane.map_or_else(String::new, |lane| lane.name.clone()),

@@ -1,7 +1,7 @@
 //! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
-//! `incidents`, `signed_policies`, `grants` and `decisions`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `incidents`, `signed_policies`, `grants` and `decisions`, and an edge's own (see `edge`). Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
@@ -11,6 +11,8 @@
 
 mod decisions;
 mod devices;
+pub mod edge;
+mod edges;
 mod export;
 mod feed;
 mod grants;
@@ -49,13 +51,25 @@ pub struct Gate {
     merging: Arc<GroupWriter<ScanBatch>>,
     lists: Arc<lists::ListCache>,
     news: Arc<News>,
+    /// At a venue's edge: what is known of the upstream.
+    edge: Option<Arc<edge::Standing>>,
 }
 
 impl Gate {
     #[must_use]
     pub fn new(platform: Platform, keys: Arc<KeyRing>) -> Self {
         let merging = GroupWriter::new(platform.store.clone(), ScanBatch, Limits { queue: 256, batch_weight: 4_000 });
-        Self { platform, keys, merging: Arc::new(merging), lists: Arc::default(), news: Arc::default() }
+        Self { platform, keys, merging: Arc::new(merging), lists: Arc::default(), news: Arc::default(), edge: None }
+    }
+
+    /// The gate of a venue's edge.
+    fn at_edge(platform: Platform, keys: Arc<KeyRing>, standing: Arc<edge::Standing>) -> Self {
+        Self { edge: Some(standing), ..Self::new(platform, keys) }
+    }
+
+    /// The time as lanes are told it: an edge goes by its upstream's.
+    fn now_ms(&self) -> i64 {
+        self.platform.clock.now_ms() + self.edge.as_ref().map_or(0, |standing| standing.offset_ms())
     }
 }
 

@@ -31,10 +31,37 @@ impl DeviceState {
     }
 }
 
-/// An enrolled handheld.
+/// What a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A handheld at a lane.
+    Lane,
+    /// A venue's edge: it brings its lanes' rows.
+    Edge,
+}
+
+impl DeviceKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lane => "lane",
+            Self::Edge => "edge",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Lane, Self::Edge].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An enrolled handheld, or a venue's edge.
 #[derive(Debug, Clone)]
 pub struct Device {
     pub id: DeviceId,
+    pub kind: DeviceKind,
+    /// The edge that brings its rows; `None` while it talks to this server itself.
+    pub edge: Option<DeviceId>,
     pub event_id: u32,
     pub lane_id: u32,
     pub name: String,
@@ -83,6 +110,12 @@ pub enum GateError {
          handheld and server."
     )]
     Message(#[from] gate_core::wire::WireError),
+    #[error("Only a venue's edge may do this. Enrol it with an edge's code from the supervisor's page.")]
+    NotAnEdge,
+    #[error("The edge's --public-url is not an address like https://10.0.0.5:8443; start the edge with one.")]
+    EdgeAddress,
+    #[error("There is no confirmed edge {0} here that has said where lanes reach it. Start it, and try again.")]
+    EdgeNotFound(DeviceId),
     #[error("An upload has at most {most} rows, and this one has {found}; send them in parts.")]
     TooManyRows { most: usize, found: usize },
     #[error(

@@ -33,7 +33,10 @@ pub(super) fn routes() -> OpenApiRouter<Gate> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewEnrolmentBody {
-    lane_id: u32,
+    /// The lane that a handheld is for; left away, the code is for a venue's edge.
+    lane_id: Option<u32>,
+    /// The venue's edge that the handheld talks to; left away, it talks to this server.
+    edge_id: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -44,7 +47,7 @@ struct EnrolmentBody {
     expires_at_ms: i64,
 }
 
-/// Makes an enrolment code for a lane: good for two minutes, and once.
+/// Makes an enrolment code for a lane, or for a venue's edge: good for two minutes, and once.
 #[utoipa::path(post, path = "/api/v1/events/{event}/enrolments", tag = "devices", request_body = NewEnrolmentBody,
     security(("session" = [])), params(("event" = u32, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = EnrolmentBody), (status = "4XX", body = ProblemDocument)))]
@@ -60,7 +63,9 @@ async fn begin_enrolment(
         Begun::New(creation) => creation,
         Begun::Replayed(answer) => return Ok(answer),
     };
-    let enrolment = devices::begin(&gate, &mut creation.tx, event, new.lane_id, &actor.reference()).await?;
+    let edge = new.edge_id.as_deref().map(device_id).transpose()?;
+    let whom = (new.lane_id, edge);
+    let enrolment = devices::begin(&gate, &mut creation.tx, event, whom, &actor.reference()).await?;
     let body = EnrolmentBody { id: enrolment.id, qr_text: enrolment.text, expires_at_ms: enrolment.expires_at_ms };
     // The code is a secret: it is not kept longer than it is good for.
     creation.finish_until(StatusCode::CREATED, &body, enrolment.expires_at_ms).await

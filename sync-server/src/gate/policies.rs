@@ -63,6 +63,16 @@ pub(super) async fn is_outdated(tx: &mut Tx, event_id: u32, now_ms: i64) -> Resu
     Ok(!policy.lanes.is_empty() && newest.is_none_or(|(_, known, _)| known != content))
 }
 
+/// What the gates go by: what is composed here, or at an edge the upstream's newest signed policy.
+pub(super) async fn in_force(gate: &Gate, tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Policy> {
+    let Some(standing) = &gate.edge else { return composed(tx, event_id, now_ms).await };
+    let (kept, trust) = (store::newest_policy(tx, event_id).await?, standing.trust(event_id));
+    match (kept, trust) {
+        (Some((_, _, bytes)), Some(trust)) => Ok(Policy::open_kept(&bytes, &trust, EventId(event_id))?),
+        _ => Ok(Policy::default()),
+    }
+}
+
 /// What the policy says with the decisions whose time is not over; version and time of issue are left at zero.
 pub(super) async fn composed(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<Policy> {
     let rules = catalog::policy(tx, event_id).await?.rules;

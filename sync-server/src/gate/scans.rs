@@ -23,6 +23,8 @@ pub struct ScanOp {
     /// Rows that could not be believed.
     pub incidents: Vec<Incident>,
     pub now_ms: i64,
+    /// The device itself brought them, or an edge in its name a moment after.
+    pub is_contact: bool,
 }
 
 /// What an upload came to.
@@ -130,7 +132,9 @@ impl Batch for ScanBatch {
         }
         let found = merged.incidents.iter().map(|incident| (op.device, op.event_id, *incident, op.now_ms));
         state.incidents.extend(found);
-        state.contacts.insert(op.device.0, op.now_ms);
+        if op.is_contact {
+            state.contacts.insert(op.device.0, op.now_ms);
+        }
         Ok(merged)
     }
 

@@ -1,11 +1,11 @@
 //! What a confirmed handheld needs to work: whom to believe, where it stands, the policy, the time.
 
-use gate_core::wire::v1::{EventInfo, SignedTime, StationBundle};
+use gate_core::wire::v1::{SignedTime, StationBundle};
 use serde_bytes::ByteBuf;
 use ticket_signer::Role;
 
 use super::model::{Device, GateError};
-use super::{Gate, Result, devices, policies, store};
+use super::{Gate, Result, devices, edges, policies, store};
 use crate::platform::Tx;
 use crate::{catalog, tickets};
 
@@ -27,14 +27,7 @@ pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<
         certificates: gate.keys.certificates().map(bytes).collect(),
         revocations: gate.keys.revocations().iter().map(|revocation| ByteBuf::from(revocation.to_bytes())).collect(),
         device_certificate: ByteBuf::from(certificate.to_bytes()),
-        event: EventInfo {
-            id: event.id,
-            name: event.name,
-            venue: event.venue.name,
-            time_zone: event.venue.time_zone,
-            starts_at_ms: event.starts_at_ms,
-            ends_at_ms: event.ends_at_ms,
-        },
+        event: edges::event_info(event),
         lane: device.lane_id,
         policy: policy.map(|policy| ByteBuf::from(policy.bytes)),
         time: signed_time(gate)?,
@@ -45,5 +38,5 @@ pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<
 /// The time of this moment, signed.
 pub(super) fn signed_time(gate: &Gate) -> Result<SignedTime> {
     let key = gate.keys.signing_key(Role::Time).ok_or(GateError::KeyMissing { role: "time", event: 0 })?;
-    Ok(SignedTime::seal(gate.platform.clock.now_ms(), key)?)
+    Ok(SignedTime::seal(gate.now_ms(), key)?)
 }

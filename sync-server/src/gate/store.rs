@@ -12,7 +12,7 @@ use gate_core::row::{Act, RowBody, SignedRow};
 use ticket_signer::{DeviceId, EventId, PublicKey, TicketId};
 
 use super::decisions::{Decision, Kept};
-use super::model::{Device, DeviceState};
+use super::model::{Device, DeviceKind, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
 use crate::platform::{Actor, StoreError, Tx};
 
@@ -29,6 +29,7 @@ fn shape(detail: impl std::fmt::Display) -> StoreError {
 /// An enrolment code as it is kept.
 pub struct KeptEnrolment {
     pub id: i64,
+    pub kind: DeviceKind,
     pub event_id: u32,
     pub lane_id: u32,
     pub expires_at_ms: i64,
@@ -40,32 +41,33 @@ pub async fn insert_enrolment(
     tx: &mut Tx,
     id: i64,
     code_sha256: &[u8; 32],
-    (event_id, lane_id): (u32, u32),
+    (kind, event_id, lane_id): (DeviceKind, u32, u32),
     by: &str,
     expires_at_ms: i64,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO enrolments (id, code_sha256, event_id, lane_id, made_by, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
-        params![id, code_sha256, event_id, lane_id, by, expires_at_ms],
+        "INSERT INTO enrolments (id, code_sha256, event_id, lane_id, made_by, expires_at_ms, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        params![id, code_sha256, event_id, lane_id, by, expires_at_ms, kind.as_str()],
     )
     .await?;
     Ok(())
 }
 
 pub async fn enrolment(tx: &mut Tx, code_sha256: &[u8; 32]) -> Result<Option<KeptEnrolment>> {
-    let found: Option<(i64, u32, u32, i64, Option<u64>)> = tx
+    type Columns = (i64, String, u32, u32, i64, Option<u64>);
+    let found: Option<Columns> = tx
         .query_optional(
-            "SELECT id, event_id, lane_id, expires_at_ms, device_id FROM enrolments WHERE code_sha256 = $1 /*LOCK*/",
+            "SELECT id, kind, event_id, lane_id, expires_at_ms, device_id FROM enrolments
+             WHERE code_sha256 = $1 /*LOCK*/",
             params![code_sha256],
         )
         .await?;
-    Ok(found.map(|(id, event_id, lane_id, expires_at_ms, device)| KeptEnrolment {
-        id,
-        event_id,
-        lane_id,
-        expires_at_ms,
-        device: device.map(DeviceId),
-    }))
+    let kept = |(id, kind, event_id, lane_id, expires_at_ms, device): Columns| {
+        let kind = DeviceKind::parse(&kind).ok_or_else(|| shape("an unknown kind of device"))?;
+        Ok(KeptEnrolment { id, kind, event_id, lane_id, expires_at_ms, device: device.map(DeviceId) })
+    };
+    found.map(kept).transpose()
 }
 
 pub async fn use_enrolment(tx: &mut Tx, id: i64, device: DeviceId) -> Result<()> {
@@ -75,8 +77,8 @@ pub async fn use_enrolment(tx: &mut Tx, id: i64, device: DeviceId) -> Result<()>
 
 pub async fn insert_device(tx: &mut Tx, device: &Device) -> Result<()> {
     tx.execute(
-        "INSERT INTO devices (id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO devices (id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         params![
             device.id.0,
             device.event_id,
@@ -86,7 +88,8 @@ pub async fn insert_device(tx: &mut Tx, device: &Device) -> Result<()> {
             device.key.to_bytes(),
             device.state.as_str(),
             device.enrolled_at_ms,
-            device.last_contact_ms
+            device.last_contact_ms,
+            device.kind.as_str()
         ],
     )
     .await?;
@@ -94,13 +97,16 @@ pub async fn insert_device(tx: &mut Tx, device: &Device) -> Result<()> {
 }
 
 const DEVICE: &str = "SELECT id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms,
-                             list_version, list_sent_at_ms, lease_until_ms, certificate FROM devices";
+                             list_version, list_sent_at_ms, lease_until_ms, certificate, kind, edge_id FROM devices";
 
 impl FromRow for Device {
     fn from_row(row: Row) -> Result<Self> {
-        let state: String = row.get(6)?;
+        let (state, kind): (String, String) = (row.get(6)?, row.get(13)?);
+        let edge: Option<u64> = row.get(14)?;
         Ok(Device {
             id: DeviceId(row.get(0)?),
+            kind: DeviceKind::parse(&kind).ok_or_else(|| shape("an unknown kind of device"))?,
+            edge: edge.map(DeviceId),
             event_id: row.get(1)?,
             lane_id: row.get(2)?,
             name: row.get(3)?,
@@ -154,6 +160,45 @@ pub async fn set_lease(tx: &mut Tx, id: DeviceId, certificate: &[u8], until_ms: 
     )
     .await?;
     Ok(())
+}
+
+/// Notes which way a lane's rows come: by this edge, or by itself.
+pub async fn note_edge(tx: &mut Tx, id: DeviceId, edge: Option<DeviceId>) -> Result<()> {
+    tx.execute("UPDATE devices SET edge_id = $2 WHERE id = $1", params![id.0, edge.map(|edge| edge.0)]).await?;
+    Ok(())
+}
+
+/// An edge has said that everything its lanes had brought is here.
+pub async fn note_settled(tx: &mut Tx, edge: DeviceId, now_ms: i64) -> Result<()> {
+    tx.execute("UPDATE devices SET settled_at_ms = $2 WHERE id = $1", params![edge.0, now_ms]).await?;
+    Ok(())
+}
+
+/// Where lanes reach an edge: its address and the hash of its TLS key.
+pub async fn note_address(tx: &mut Tx, edge: DeviceId, server: &str, tls_pin: &[u8; 32]) -> Result<()> {
+    tx.execute("UPDATE devices SET server = $2, tls_pin = $3 WHERE id = $1", params![edge.0, server, tls_pin]).await?;
+    Ok(())
+}
+
+/// What an edge said of its address.
+pub async fn edge_address(tx: &mut Tx, edge: DeviceId) -> Result<Option<(String, [u8; 32])>> {
+    let sql = "SELECT server, tls_pin FROM devices WHERE id = $1 AND kind = 'edge' AND state = 'confirmed'
+                 AND server IS NOT NULL AND tls_pin IS NOT NULL";
+    tx.query_optional(sql, params![edge.0]).await
+}
+
+/// Confirmed edges with lanes that work, which have not said for a while that all is here: since before `since_ms`.
+pub async fn silent_edges(tx: &mut Tx, event_id: u32, (since_ms, now_ms): (i64, i64)) -> Result<i64> {
+    let (edges,): (i64,) = tx
+        .query_one(
+            "SELECT COUNT(*) FROM devices WHERE event_id = $1 AND kind = 'edge' AND state = 'confirmed'
+               AND COALESCE(settled_at_ms, 0) < $2
+               AND EXISTS (SELECT 1 FROM devices AS lane WHERE lane.edge_id = devices.id AND lane.state = 'confirmed'
+                             AND lane.lease_until_ms > $3)",
+            params![event_id, since_ms, now_ms],
+        )
+        .await?;
+    Ok(edges)
 }
 
 pub async fn note_contact(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<()> {

@@ -432,6 +432,8 @@ async fn until_time(feed: &mut Body) -> (Vec<&'static str>, Option<u64>) {
         FeedMessage::Policy { .. } => "policy",
         FeedMessage::Trust => "trust",
         FeedMessage::Time(_) => "time",
+        FeedMessage::Alive(_) => "alive",
+        FeedMessage::Receipt(_) => "receipt",
     };
     (events.iter().map(|(_, data)| kind(data)).collect(), events.last().unwrap().0)
 }
@@ -691,6 +693,7 @@ async fn a_revocation_counts_for_an_upload_that_was_let_in_before_it() {
         chains: upload.chains,
         incidents: upload.incidents,
         now_ms: NOW_MS,
+        is_contact: true,
     };
     let revoke = format!("/api/v1/devices/{}/revoke", handheld.id);
     assert_eq!(office(&server, &cookie, "POST", &revoke, json!({})).await.0, StatusCode::OK);

@@ -18,6 +18,12 @@ pub enum ConfigError {
         "--tls-cert and --tls-key belong together: give both, or neither to let the server make its own certificate"
     )]
     HalfTls,
+    #[error("--upstream {url} cannot be used: {reason}; write it like https://tickets.example.org")]
+    Upstream { url: String, reason: &'static str },
+    #[error("--role edge needs --upstream URL, the address of the server that it belongs to")]
+    NoUpstream,
+    #[error("--upstream is for --role edge alone; leave it away, or say --role edge")]
+    UpstreamOfAll,
 }
 
 /// The address by which phones and handhelds reach this server.
@@ -110,9 +116,19 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// What a process does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServeRole {
+    /// Everything.
+    All,
+    /// A venue's edge.
+    Edge { upstream: PublicUrl },
+}
+
 /// Everything that `serve` needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
+    pub role: ServeRole,
     pub data: PathBuf,
     pub listen: SocketAddr,
     pub public_url: Option<PublicUrl>,

@@ -2,7 +2,8 @@
 //!
 //! Files: `<role>.key` (0600, made here, never leaves), `<role>.pub` (carried to wherever the root key is kept, to be
 //! certified), `<role>.cert` (the root-signed certificate), `root.pub` (the root that the first import pinned) and
-//! `*.revocation` (root-signed key revocations, handed on to the gates). `link.key` derives links' secrets.
+//! `*.revocation` (root-signed key revocations, handed on to the gates). `link.key` derives links' secrets; `edge.key` is a
+//! venue's edge's own.
 //!
 //! Invariants: a key is never overwritten; a certificate is taken in only after the root's signature, the organiser and the
 //! key in it were checked, and all belong to one root and one organiser. The root's private key is never here.
@@ -214,14 +215,14 @@ impl KeyRing {
     }
 }
 
-/// Makes the private keys that are missing; the roles of those made now.
+/// Makes the private keys of these roles that are missing; the roles of those made now.
 ///
 /// # Errors
 /// [`KeysError::File`].
-pub fn init(directory: &Path, random: &Random) -> Result<Vec<Role>> {
+pub fn init(directory: &Path, roles: &[Role], random: &Random) -> Result<Vec<Role>> {
     files::make_private_directory(directory)?;
     let mut made = Vec::new();
-    for role in Role::ALL {
+    for role in roles.iter().copied() {
         let path = key_path(directory, role);
         let secret = if path.exists() {
             read_secret(&path)?
@@ -249,6 +250,20 @@ pub fn link_key(directory: &Path, random: &Random) -> Result<[u8; 32]> {
         files::write_private(&path, keyfile::write_secret(&SecretKey::from_bytes(&bytes)).as_bytes())?;
     }
     Ok(*read_secret(&path)?.to_bytes())
+}
+
+/// The key by which a venue's edge is known to its upstream: made when the edge is enrolled, kept in `edge.key` (0600).
+///
+/// # Errors
+/// [`KeysError`].
+pub fn edge_key(directory: &Path, random: &Random) -> Result<SecretKey> {
+    files::make_private_directory(directory)?;
+    let path = directory.join("edge.key");
+    if !path.exists() {
+        let bytes = zeroize::Zeroizing::new(random.bytes::<32>());
+        files::write_private(&path, keyfile::write_secret(&SecretKey::from_bytes(&bytes)).as_bytes())?;
+    }
+    read_secret(&path)
 }
 
 /// Takes in a certificate after checking it against the root (`root`: the file with its public key; the first import pins

@@ -15,7 +15,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let root = SecretKey::from_bytes(&[1; 32]);
         std::fs::write(directory.path().join("root-given.pub"), keyfile::write_public(&root.public())).unwrap();
-        init(&directory.path().join("keys"), &Random::seeded(1)).unwrap();
+        init(&directory.path().join("keys"), &Role::ALL, &Random::seeded(1)).unwrap();
         Self { directory, root }
     }
 
@@ -100,7 +100,7 @@ fn keys_are_made_once_and_kept_private() {
     let world = World::new();
     let path = world.keys().join("issue.key");
     let before = std::fs::read(&path).unwrap();
-    assert!(init(&world.keys(), &Random::seeded(2)).unwrap().is_empty());
+    assert!(init(&world.keys(), &Role::ALL, &Random::seeded(2)).unwrap().is_empty());
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();

@@ -75,6 +75,7 @@ codes! {
     // Devices.
     EnrolmentInvalid = "enrolment_invalid", FORBIDDEN, "The enrolment code is not valid";
     EnrolmentExpired = "enrolment_expired", GONE, "The enrolment code is used or expired";
+    EdgeReadOnly = "edge_read_only", CONFLICT, "A venue's edge decides nothing";
     FingerprintMismatch = "fingerprint_mismatch", CONFLICT, "The fingerprint is another device's";
     DeviceUnknown = "device_unknown", UNAUTHORIZED, "The device is not enrolled";
     DeviceUnconfirmed = "device_unconfirmed", FORBIDDEN, "The device is not confirmed yet";

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gate_core::wire::v1::FeedMessage;
 
+use super::push::take_receipt;
 use super::sse::{Event, Events};
 use super::{Handle, Order, Outlet, Shared, SyncError, current};
 use crate::core::engine::{Input, SyncNews, Trouble};
@@ -147,6 +148,14 @@ impl Feed {
                         self.outlet.input(Input::Sync(SyncNews::Conflict(Box::new(named))));
                     }
                 }
+            }
+        }
+        for receipt in &batch.receipts {
+            match take_receipt(journal, station, self.clock.read().now_s(), receipt) {
+                Ok(Some(seq)) => self.outlet.input(Input::Sync(SyncNews::Receipt { seq })),
+                Ok(None) => {}
+                Err(error @ SyncError::Journal(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "a receipt from the feed was not believed"),
             }
         }
         // After what was waiting for us is kept: from now on this lane knows what the others did.

@@ -9,6 +9,7 @@ use crate::core::station::Station;
 use crate::core::sync_plan::{Cursors, WITHHELD_MS};
 use crate::shell::clock::boot_ms;
 use crate::shell::http::Server;
+use crate::shell::journal::Journal;
 
 /// Why a receipt was not believed.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +54,9 @@ impl Talk {
 
     fn take_answer(&mut self, answer: &ScanAnswer, station: &Station) -> Result<(), SyncError> {
         let mut seq = None;
+        let now_s = self.settings.clock.read().now_s();
         for receipt in &answer.receipts {
-            seq = seq.max(self.take_receipt(receipt, station)?);
+            seq = seq.max(take_receipt(&mut self.journal, station, now_s, receipt)?);
         }
         for incident in &answer.incidents {
             tracing::warn!(seq = incident.seq, code = incident.code, "the server has an incident about this handheld");
@@ -72,27 +74,31 @@ impl Talk {
         }
         Ok(())
     }
+}
 
-    /// Keeps a receipt that names this device, and a row of its journal by its hash. Returns the row's number, where it is
-    /// one of the present chain.
-    pub(super) fn take_receipt(&mut self, receipt: &Receipt, station: &Station) -> Result<Option<u64>, SyncError> {
-        let now_s = self.settings.clock.read().now_s();
-        let payload = receipt
-            .open(&station.trust, station.event_id(), now_s)
-            .map_err(|error| SyncError::Receipt(ReceiptFault::Envelope(error)))?;
-        if payload.device != station.device.0 {
-            return Err(SyncError::Receipt(ReceiptFault::OtherDevice));
-        }
-        // Before the first row there is nothing to sign for.
-        if payload.seq == 0 {
-            return Ok(None);
-        }
-        let own = self.journal.row_hash(payload.epoch, payload.seq)?;
-        if own != Some(payload.hash.into_array()) {
-            return Err(SyncError::Receipt(ReceiptFault::OtherRow));
-        }
-        self.journal.keep_receipt(&payload, receipt)?;
-        let present = self.journal.head()?.epoch == payload.epoch;
-        Ok(present.then_some(payload.seq))
+/// Keeps a receipt that names this device, and a row of its journal by its hash. Returns the row's number, where it is one of
+/// the present chain.
+pub(super) fn take_receipt(
+    journal: &mut Journal,
+    station: &Station,
+    now_s: i64,
+    receipt: &Receipt,
+) -> Result<Option<u64>, SyncError> {
+    let payload = receipt
+        .open(&station.trust, station.event_id(), now_s)
+        .map_err(|error| SyncError::Receipt(ReceiptFault::Envelope(error)))?;
+    if payload.device != station.device.0 {
+        return Err(SyncError::Receipt(ReceiptFault::OtherDevice));
     }
+    // Before the first row there is nothing to sign for.
+    if payload.seq == 0 {
+        return Ok(None);
+    }
+    let own = journal.row_hash(payload.epoch, payload.seq)?;
+    if own != Some(payload.hash.into_array()) {
+        return Err(SyncError::Receipt(ReceiptFault::OtherRow));
+    }
+    journal.keep_receipt(&payload, receipt)?;
+    let present = journal.head()?.epoch == payload.epoch;
+    Ok(present.then_some(payload.seq))
 }

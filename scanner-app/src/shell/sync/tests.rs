@@ -18,7 +18,7 @@ use ticket_signer::{
 };
 
 use super::feed::take;
-use super::push::ReceiptFault;
+use super::push::{ReceiptFault, take_receipt};
 use super::sse::Event;
 use super::*;
 use crate::core::hear::{Batch, Disbelief, Unheard, believe};
@@ -503,8 +503,14 @@ fn a_receipt_must_name_this_device_and_a_row_it_wrote() {
     gate_core::record(gate.begin(EVENT).unwrap(), &scan, None, &station).unwrap();
     let hash = world.talk.journal.row_hash(5, 1).unwrap().unwrap();
     let right = ReceiptPayload { device: DEVICE.0, event: EVENT.0, epoch: 5, seq: 1, hash: hash.into(), at_ms: NOW_MS };
+    let now_s = world.talk.settings.clock.read().now_s();
     let seal = |payload: &ReceiptPayload, role| payload.seal(&Organiser::default().key(role)).unwrap();
-    let fault = |world: &mut World, receipt: &Receipt| match world.talk.take_receipt(receipt, &world.station) {
+    let fault = |world: &mut World, receipt: &Receipt| match take_receipt(
+        &mut world.talk.journal,
+        &world.station,
+        now_s,
+        receipt,
+    ) {
         Err(SyncError::Receipt(fault)) => fault,
         other => panic!("{other:?}"),
     };
@@ -519,7 +525,7 @@ fn a_receipt_must_name_this_device_and_a_row_it_wrote() {
         assert!(matches!(fault(&mut world, &seal(&forged, Role::Receipt)), ReceiptFault::OtherRow));
     }
     assert_eq!(world.talk.journal.progress().unwrap().receipted_seq, 0, "nothing forged is kept");
-    let kept = world.talk.take_receipt(&seal(&right, Role::Receipt), &world.station).unwrap();
+    let kept = take_receipt(&mut world.talk.journal, &world.station, now_s, &seal(&right, Role::Receipt)).unwrap();
     assert_eq!((kept, world.talk.journal.progress().unwrap().receipted_seq), (Some(1), 1));
 }
 

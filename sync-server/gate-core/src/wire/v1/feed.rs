@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::scans::WireRow;
+use super::scans::{Receipt, WireRow};
 use super::station::SignedTime;
 
 /// The answer's header that names the feed's generation, a decimal u64: cursors of another one mean nothing. A server that was
@@ -26,4 +26,9 @@ pub enum FeedMessage {
     Trust,
     /// The server's time; sent at once and then at least every 15 seconds, so that silence means a dead line.
     Time(SignedTime),
+    /// The server's time, in place of [`Time`](Self::Time) while this server does not hear all others: the line is alive, and
+    /// what happens elsewhere may be missing.
+    Alive(SignedTime),
+    /// A receipt of this lane's own rows that came after they were brought: at a venue's edge the cloud's word takes longer.
+    Receipt(Receipt),
 }

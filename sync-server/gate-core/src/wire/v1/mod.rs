@@ -3,6 +3,7 @@
 //! Signed things travel as the bytes that were signed; the receiver checks them with `ticket-signer` and never trusts the
 //! message around them.
 
+mod edge;
 mod enrol;
 mod feed;
 mod grant;
@@ -10,6 +11,7 @@ mod list;
 mod scans;
 mod station;
 
+pub use edge::{EDGE_HEADER, EdgeAnswer, EdgeClass, EdgeContact, EdgeDevice, EdgeLane, EdgeReport};
 pub use enrol::{EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentCodeError, EnrolmentStatus};
 pub use feed::{FeedMessage, GENERATION_HEADER};
 pub use grant::{GrantAnswer, GrantRequest};
