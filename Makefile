@@ -47,10 +47,10 @@ bench-decode: ## Measures the decoder beside its peers
 	cargo run --release --quiet -p turnstone-bench -- decode $(ARGS)
 
 .PHONY: soak
-soak: ## The long tests: 200 kills of handheld and server
+soak: ## The long tests: 200 kills of handheld and server; an evening at a venue that fails (root)
 	@tools/prepare
 	cargo build --workspace --exclude turnstone-bench --bins --features $(TEST_FEATURES)
-	SOAK=1 cargo test -p turnstone-tests --features $(TEST_FEATURES) --test crash -- --nocapture
+	SOAK=1 cargo test -p turnstone-tests --features $(TEST_FEATURES) --test crash --test venue -- --nocapture
 
 .PHONY: sim
 sim: ## Simulates evenings at the gates in virtual time (SEEDS=10000)

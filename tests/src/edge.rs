@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::api::Client;
 use crate::office::Office;
-use crate::process::{Process, program};
+use crate::process::{Process, inside, program};
 use crate::server::{ORGANISER, PASSWORD, SUPERVISOR, run};
 use crate::site::Site;
 
@@ -17,6 +17,8 @@ use crate::site::Site;
 pub struct Edge {
     folder: PathBuf,
     listen: SocketAddr,
+    /// The network namespace that it runs in, if it is not this one.
+    namespace: Option<String>,
     /// The organiser's server as the edge reaches it.
     upstream: String,
     process: Option<Process>,
@@ -26,9 +28,15 @@ impl Edge {
     /// Makes the edge's time key, has the root certify it, enrols the edge and confirms it. Does not start it.
     pub fn enrol(site: &Site, office: &mut Office) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        Self::enrol_at(site, office, SocketAddr::from(([127, 0, 0, 1], port)), None)
+    }
+
+    /// For an edge that is to listen there, in a network namespace of its own.
+    pub fn enrol_at(site: &Site, office: &mut Office, listen: SocketAddr, namespace: Option<String>) -> Result<Self> {
         let edge = Edge {
             folder: site.folder.join("edge"),
-            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            listen,
+            namespace,
             upstream: site.server.public_url().to_owned(),
             process: None,
         };
@@ -83,9 +91,14 @@ impl Edge {
 
     /// Starts the process and waits until it listens.
     pub fn start(&mut self) -> Result<()> {
-        let url = format!("https://localhost:{}", self.listen.port());
+        let ip = self.listen.ip();
+        let host = if ip.is_loopback() { "localhost".to_owned() } else { ip.to_string() };
+        let url = format!("https://{host}:{}", self.listen.port());
         let mut command = self.command(&["serve", "--role", "edge", "--upstream", &self.upstream])?;
         command.args(["--listen", &self.listen.to_string(), "--public-url", &url]);
+        if let Some(namespace) = &self.namespace {
+            command = inside(namespace, &command);
+        }
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut process = Process::start("the edge", command, Stdio::from(log))?;
         process.wait_for("the line that it listens", |line| line.contains("listening").then_some(()))?;

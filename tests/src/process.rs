@@ -28,6 +28,14 @@ pub fn program(name: &str) -> Result<Command> {
     Ok(Command::new(path))
 }
 
+/// The same command in a network namespace.
+pub fn inside(namespace: &str, command: &Command) -> Command {
+    let mut inside = Command::new("ip");
+    inside.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
+    inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    inside
+}
+
 /// A running process.
 pub struct Process {
     name: String,
@@ -113,6 +121,20 @@ impl Process {
     pub fn end(&mut self) -> Result<()> {
         drop(self.child.stdin.take());
         self.wait_until_ended().map(|_| ())
+    }
+
+    /// Lines up to the first for which `last` holds, or until then; none once it has ended.
+    pub fn lines_until(&mut self, until: Instant, last: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let is_last = last(&line);
+            lines.push(line);
+            if is_last {
+                break;
+            }
+        }
+        self.seen.extend(lines.iter().cloned());
+        lines
     }
 
     /// Lines that come within `time`; all of them, whether or not somebody waits for more.

@@ -1,9 +1,11 @@
 //! A TCP relay that can be cut: the network between the lanes and their server. It passes bytes and understands none.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -12,6 +14,8 @@ struct Shared {
     cut: AtomicBool,
     /// Upstream bytes after which a connection is cut in the middle; `u64::MAX` for never.
     cut_after: AtomicU64,
+    /// How long each part waits before it goes on, in milliseconds.
+    delay_ms: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -23,12 +27,18 @@ pub struct Relay {
 
 impl Relay {
     pub fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(IpAddr::V4(Ipv4Addr::LOCALHOST), target)
+    }
+
+    /// Listens at another of this machine's addresses.
+    pub fn start_at(own: IpAddr, target: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((own, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             target,
             cut: AtomicBool::new(false),
             cut_after: AtomicU64::new(u64::MAX),
+            delay_ms: AtomicU64::new(0),
             open: Mutex::new(Vec::new()),
         });
         let accepting = Arc::clone(&shared);
@@ -60,6 +70,11 @@ impl Relay {
         self.shared.cut.store(false, Ordering::SeqCst);
     }
 
+    /// Lets each part wait before it goes on: a slow line.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.delay_ms.store(delay.as_millis().try_into().unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
     /// Cuts each connection after it has carried this many bytes towards the server: an upload cut in the middle.
     pub fn cut_uploads_after(&self, bytes: u64) {
         self.shared.cut_after.store(bytes, Ordering::SeqCst);
@@ -82,7 +97,13 @@ impl Shared {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, upstream: bool) {
         let mut buffer = [0; 16 * 1024];
         let mut carried = 0;
+        // Nobody sends here: it is waited on, for a time that ends.
+        let (_never, pause) = channel::<()>();
         while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let delay_ms = self.delay_ms.load(Ordering::SeqCst);
+            if delay_ms > 0 {
+                let _ = pause.recv_timeout(Duration::from_millis(delay_ms));
+            }
             if self.cut.load(Ordering::SeqCst) || to.write_all(&buffer[..count]).is_err() {
                 break;
             }

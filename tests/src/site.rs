@@ -1,5 +1,6 @@
 //! An organiser's set-up: server, line, two events with two lanes and two classes each, a signed policy.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -35,10 +36,23 @@ pub struct Site {
 
 impl Site {
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut server = Server::prepare(&folder.join("organiser"))?;
+        let server = Server::prepare(&folder.join("organiser"))?;
         let relay = Relay::start(server.listen())?;
+        let url = format!("https://localhost:{}", relay.address().port());
+        Self::open_behind(folder, server, relay, url)
+    }
+
+    /// Reached at another of this machine's addresses.
+    pub fn open_at(folder: &Path, own: IpAddr) -> Result<Self> {
+        let server = Server::prepare(&folder.join("organiser"))?;
+        let relay = Relay::start_at(own, server.listen())?;
+        let url = format!("https://{}", relay.address());
+        Self::open_behind(folder, server, relay, url)
+    }
+
+    fn open_behind(folder: &Path, mut server: Server, relay: Relay, url: String) -> Result<Self> {
         // Links and enrolment codes name the relay: to phones and lanes it is the network.
-        server.set_public_url(format!("https://localhost:{}", relay.address().port()));
+        server.set_public_url(url);
         server.start()?;
         let back_end = server.back_end()?;
         let mut site = Site { folder: folder.to_path_buf(), server, relay, back_end, lane_ids: [0; 2] };

@@ -90,7 +90,7 @@ pub(super) async fn newest(gate: &Gate, tx: &mut platform::Tx, event_id: u32) ->
         return Ok(edge::list_state(tx, event_id).await?);
     }
     let state = tickets::list_state(tx, event_id).await?;
-    Ok((state.version, u64::try_from(state.tickets).unwrap_or(0)))
+    Ok((state.version, state.tickets))
 }
 
 /// The signed manifest that brings a gate from list `cursor` (0: none) to the newest. A gate that has the newest gets a
