@@ -5,6 +5,7 @@ mod closed_output;
 mod fixtures;
 mod handheld_faults;
 mod misuse;
+mod planned_evening;
 mod recordings;
 mod ticket_page;
 mod walk_in;
