@@ -60,6 +60,7 @@ sim: ## Simulates evenings at the gates in virtual time (SEEDS=10000)
 .PHONY: sim-mutants
 sim-mutants: ## Plants each known fault in the simulator: one that it does not find is a failure (SEEDS=2000)
 	@tools/prepare build
+	cargo test --release --quiet -p turnstone-sim --features mutants --test shrinking
 	cargo run --release --quiet -p turnstone-sim --features mutants -- --mutants --seeds $${SEEDS:-2000}
 
 .PHONY: screens

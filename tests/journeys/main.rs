@@ -6,6 +6,7 @@ mod edge;
 mod fixtures;
 mod handheld_faults;
 mod misuse;
+mod planned_evening;
 mod recordings;
 mod ticket_page;
 mod walk_in;

@@ -94,6 +94,19 @@ pub fn open_kept<'a>(
     Ok(payload)
 }
 
+/// Whether the signer's certificate holds at `now_s`; for what [`open_kept`] has opened, whose payload says when it was signed.
+pub fn signed_within(
+    purpose: Purpose,
+    bytes: &[u8],
+    trust: &TrustStore,
+    event: EventId,
+    now_s: i64,
+) -> Result<(), EnvelopeError> {
+    let (key, _, _) = split(purpose, bytes)?;
+    trust.authority(key, purpose.role(), event, now_s)?;
+    Ok(())
+}
+
 fn split(purpose: Purpose, bytes: &[u8]) -> Result<(KeyId, [u8; SIGNATURE_LENGTH], &[u8]), EnvelopeError> {
     let error = EnvelopeError::Format { expected: purpose };
     let mut reader = Reader::new(bytes);

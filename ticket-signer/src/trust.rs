@@ -64,15 +64,16 @@ impl TrustStore {
     /// Takes a certificate in, after checking the root's signature and the organiser. The same one twice is one.
     pub fn add_certificate(&mut self, bytes: &[u8]) -> Result<Certificate, TrustError> {
         let certificate = Certificate::from_bytes(bytes)?;
+        // The very same one was checked when it came first; every bundle brings all of them again.
+        if self.certificates.get(&certificate.fields().key.key_id()).is_some_and(|known| known.contains(&certificate)) {
+            return Ok(certificate);
+        }
         certificate.verify(&self.root).map_err(|_| TrustError::NotFromRoot)?;
         let found = &certificate.fields().organiser;
         if *found != self.organiser {
             return Err(TrustError::OtherOrganiser { expected: self.organiser.clone(), found: found.clone() });
         }
-        let known = self.certificates.entry(certificate.fields().key.key_id()).or_default();
-        if !known.contains(&certificate) {
-            known.push(certificate.clone());
-        }
+        self.certificates.entry(certificate.fields().key.key_id()).or_default().push(certificate.clone());
         Ok(certificate)
     }
 
@@ -140,5 +141,39 @@ impl TrustStore {
             }
         }
         Err(closest.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::{CertificateFields, EventRange};
+    use crate::keys::SecretKey;
+
+    #[test]
+    fn a_certificate_that_is_known_is_taken_again_and_a_forged_copy_of_it_is_not() {
+        let (root, key) = (SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[2; 32]));
+        let fields = CertificateFields {
+            role: Role::List,
+            key: key.public(),
+            organiser: "Harbour".to_owned(),
+            events: vec![EventRange { first: EventId(7), last: EventId(7) }],
+            not_before_s: 0,
+            not_after_s: 100,
+        };
+        let real = Certificate::issue(fields, &root).expect("the fields are sound").to_bytes();
+        let mut forged = real.clone();
+        *forged.last_mut().expect("a signature") ^= 1;
+        let mut trust = TrustStore::new(root.public(), "Harbour");
+        assert_eq!(trust.add_certificate(&forged), Err(TrustError::NotFromRoot));
+        for _ in 0..2 {
+            assert!(trust.add_certificate(&real).is_ok());
+            assert_eq!(
+                trust.add_certificate(&forged),
+                Err(TrustError::NotFromRoot),
+                "the same fields, not the signature"
+            );
+        }
+        assert_eq!(trust.certificates().count(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! Everything the handheld decides, as pure functions of its inputs: no I/O, no clock, no threads, no randomness.
 
+pub mod crowd_news;
 pub mod decode;
 pub mod engine;
 pub mod hear;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
+use gate_core::crowd::{CrowdSays, Vote};
 
 /// The gate's clock, shared by all threads.
 #[derive(Clone)]
@@ -69,6 +70,16 @@ impl Clock {
     pub fn take_signed(&self, signed_ms: i64, sent: DeviceTime, received: DeviceTime) -> Option<Anchor> {
         let mut gate = self.lock();
         if gate.take_signed(signed_ms, sent, received) { gate.anchor() } else { None }
+    }
+
+    /// Counts what a guest's code says of the time. Returns whether the clock is another for it. A recorded time is no clock.
+    pub fn hear(&self, vote: Vote) -> bool {
+        self.recorded.is_none() && self.lock().hear(vote, self.device())
+    }
+
+    /// What the crowd says of this clock, where it agrees on something.
+    pub fn crowd(&self) -> Option<CrowdSays> {
+        self.lock().crowd(self.device())
     }
 
     fn lock(&self) -> MutexGuard<'_, GateClock> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use gate_core::crowd::Vote;
 use gate_core::record::{self, Scan, Station as Here, recall};
 use gate_core::row::RowBody;
 use gate_core::wire::v1::GrantRequest;
@@ -23,6 +24,7 @@ use super::output::Output;
 use super::places::{self, Standing};
 use super::recorder::{self, Recorder};
 use super::sync::{self, Handle, Message, Order, Outlet, Settings, SyncError};
+use crate::core::crowd_news::crowd_news;
 use crate::core::decode::luma::{LumaView, to_luma};
 use crate::core::decode::{Code, Decoder};
 use crate::core::engine::{Effect, Engine, Input, Moment, PlaceNews, SignedGrant, SourceNews, SyncNews, Trouble};
@@ -103,6 +105,8 @@ pub struct Gate {
     played: Played,
     standing: Option<(Arc<Station>, Arc<SecretKey>)>,
     shown_view: Option<View>,
+    /// What the engine was told last of the crowd's clock.
+    crowd_told: Option<SyncNews>,
     /// When the present frame or text was taken.
     taken: Instant,
     frame_faults: u32,
@@ -176,6 +180,7 @@ impl Gate {
             played: Played::default(),
             standing: None,
             shown_view: None,
+            crowd_told: None,
             taken: Instant::now(),
             frame_faults: 0,
             ended: None,
@@ -229,6 +234,11 @@ impl Gate {
                         }
                     }
                 }
+            }
+            let news = crowd_news(self.clock.crowd());
+            if self.crowd_told.as_ref() != Some(&news) {
+                self.give(Input::Sync(news.clone()));
+                self.crowd_told = Some(news);
             }
             self.give(Input::Tick);
             if self.finished()? {
@@ -408,15 +418,21 @@ impl Gate {
         };
         let event = station.event_id();
         let entry = self.journal.listed(event, untrusted.ticket())?;
-        let (now, policy) = (self.clock.read(), station.policy.as_ref());
-        let context = VerifyContext {
-            event,
-            trust: &station.trust,
-            entry: entry.as_ref(),
-            now_s: now.now_s(),
-            freshness_steps: policy.map_or(FRESHNESS_STEPS, |policy| policy.at(now.now_ms).freshness_steps),
+        let verified_now = || {
+            let (now, policy) = (self.clock.read(), station.policy.as_ref());
+            let context = VerifyContext {
+                event,
+                trust: &station.trust,
+                entry: entry.as_ref(),
+                now_s: now.now_s(),
+                freshness_steps: policy.map_or(FRESHNESS_STEPS, |policy| policy.at(now.now_ms).freshness_steps),
+            };
+            verify(&untrusted, &context)
         };
-        Ok(verify(&untrusted, &context))
+        let verified = verified_now();
+        // The guest whose vote moves the clock is judged by the clock as it then is.
+        let moved = Vote::of(&verified, entry.as_ref()).is_some_and(|vote| self.clock.hear(vote));
+        Ok(if moved { verified_now() } else { verified })
     }
 
     /// Decides and commits.

@@ -40,6 +40,10 @@ fn verdicts(lines: &[Value]) -> Vec<(String, String)> {
 
 /// A data folder of a handheld that was enrolled with a server which does not run.
 fn placed(folder: &Path) -> i64 {
+    placed_with(folder, 2)
+}
+
+fn placed_with(folder: &Path, tickets: u64) -> i64 {
     let organiser = Organiser::default();
     let key = keystore::read_or_make(folder).unwrap();
     let database = Database::open(folder, None, 3).unwrap();
@@ -70,7 +74,7 @@ fn placed(folder: &Path) -> i64 {
     journal.keep_confirmed(&confirmed).unwrap();
     let at = clock.device();
     journal.keep_anchor(&clock.take_signed(at.system_ms, at, clock.device()).unwrap()).unwrap();
-    let list = organiser.list(4, 0, &[1, 2].map(|ticket| listed(ticket, 2, TicketStatus::Active)));
+    let list = organiser.list(4, 0, &(1..=tickets).map(|ticket| listed(ticket, 2, TicketStatus::Active)).collect::<Vec<_>>());
     let mut staging = journal.stage(&list.envelope, &list.manifest).unwrap();
     let chunk = gate_core::pack::open(&list.manifest.chunks[0], &list.chunks[0].bytes).unwrap();
     journal.stage_chunk(&mut staging, &chunk).unwrap();
@@ -173,6 +177,66 @@ fn an_enrolled_handheld_decides_alone_and_tells_each_verdict_once() {
     assert!(crate::shell::inspect::check(folder.path(), true, &mut out).unwrap());
     let found: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((&found["list"]["tickets"], &found["journal"]["chain"]), (&Value::from(2), &Value::from("whole")));
+}
+
+/// The battery fell out: another boot, and a system clock that was wrong before already, so that nothing vouches for it.
+fn rebooted(folder: &Path, system_ahead_ms: i64, signed_ago_ms: i64) {
+    let mut journal = Database::open(folder, None, 3).unwrap().connect(Use::Background).unwrap();
+    let anchor = journal.anchor().unwrap().unwrap();
+    let mut at = anchor.at;
+    at.boot_id ^= 1;
+    // This boot, whose clock says how long it lasts, began after the signed time.
+    at.system_ms -= signed_ago_ms + at.boot_ms;
+    // What the system clock says now is right; by then it was behind, so its word now counts as ahead.
+    let signed_ms = at.system_ms + system_ahead_ms;
+    journal.keep_anchor(&gate_core::clock::Anchor { signed_ms, at, ..anchor }).unwrap();
+}
+
+#[test]
+fn a_crowd_of_guests_puts_a_wrong_clock_right_and_their_codes_are_fresh_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = placed_with(folder.path(), 30);
+    rebooted(folder.path(), 240_000, 600_000);
+    let show = |tickets: std::ops::RangeInclusive<u64>, skew_s: i64| -> Vec<String> {
+        tickets.map(|ticket| short(ticket, 2, now_s + skew_s).to_text()).collect()
+    };
+    // A clock that nobody vouches for accuses nobody: the supervisor decides. The ninth guest makes the quorum.
+    let mut codes = show(1..=9, 0);
+    // Codes of ten minutes ago stay stale: two pictures outvote nobody.
+    codes.extend(show(11..=12, -600));
+    codes.extend(show(14..=15, 0));
+    let lines = run(folder.path(), &codes);
+    let outcome = |outcome: &str, reason: &str| (outcome.to_owned(), reason.to_owned());
+    let mut expected = vec![outcome("review", "clock_in_doubt"); 8];
+    expected.push(outcome("admit", "admitted"));
+    expected.extend(vec![outcome("refuse", "stale"); 2]);
+    expected.extend(vec![outcome("admit", "admitted"); 2]);
+    assert_eq!(verdicts(&lines), expected);
+    let warned = |word: &str| {
+        lines.iter().any(|line| {
+            line["event"] == "warning" && line["message"].as_str().is_some_and(|text| text.contains(word))
+        })
+    };
+    assert!(warned("moved this handheld's clock back by"), "{lines:?}");
+
+    let rows = rows(folder.path());
+    let (doubted, sure) = (&rows[0], &rows[8]);
+    assert_eq!((&doubted["clock_in_doubt"], &sure["clock_in_doubt"]), (&Value::from(true), &Value::from(false)));
+    let offset = |row: &Value| row["offset_ms"].as_i64().unwrap();
+    assert!((230_000..=240_000).contains(&offset(doubted)), "{doubted}");
+    assert!(offset(sure).abs() <= 15_000, "a step and a half: {sure}");
+    assert_eq!(sure["uncertainty_ms"], gate_core::crowd::UNCERTAINTY_MS);
+}
+
+#[test]
+fn guests_do_not_move_a_clock_that_counts_on_from_signed_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let now_s = placed_with(folder.path(), 30);
+    let codes: Vec<String> = (1..=20).map(|ticket| short(ticket, 2, now_s - 300).to_text()).collect();
+    let lines = run(folder.path(), &codes);
+    assert_eq!(verdicts(&lines), vec![("refuse".to_owned(), "stale".to_owned()); 20]);
+    let told = lines.iter().find(|line| line["event"] == "warning" && line.to_string().contains("guests' phones"));
+    assert!(told.is_some_and(|line| line.to_string().contains("whose time is the server's")), "{lines:?}");
 }
 
 #[test]

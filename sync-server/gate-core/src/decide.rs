@@ -320,10 +320,10 @@ fn way_in(
         let other = policy.lanes_for(class.class).find(|other| other.lane != asked.lane.0);
         refuse(reason, other.map(|other| Detail::GoTo { lane: LaneId(other.lane) }))
     };
-    if own.is_some_and(|own| own.closed) {
+    if own.is_some_and(|own| own.closed) && !planted(Mutant::ClosedLaneIgnored) {
         return elsewhere(Reason::LaneClosed);
     }
-    if !own.is_some_and(|own| own.admits(class.class)) {
+    if !own.is_some_and(|own| own.admits(class.class)) && !planted(Mutant::MovedClassIgnored) {
         return elsewhere(Reason::WrongLane);
     }
     if now.now_ms < i64::from(class.valid_from_s) * 1000 {

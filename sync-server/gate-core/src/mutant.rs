@@ -68,6 +68,24 @@ mutants! {
     ConflictOneLate,
     /// A revocation that comes in a delta is lost.
     RevocationLostOnDelta,
+    /// What a supervisor decided for a while holds for ever.
+    TemporaryNeverEnds,
+    /// A lane that is closed lets guests in.
+    ClosedLaneIgnored,
+    /// A lane lets classes in that were moved to another.
+    MovedClassIgnored,
+    /// A few phones are a crowd.
+    QuorumIgnored,
+    /// The crowd moves the clock as far as it likes.
+    ClampIgnored,
+    /// An edge gives receipts of its own.
+    EdgeReceiptsItself,
+    /// An edge that was started again forwards nothing of what it had.
+    NothingForwardedAfterRestart,
+    /// A server grants what another one owns.
+    OtherNodeGrants,
+    /// An edge that has lost its store goes on as the node that it was.
+    LostStoreKeepsItsName,
 }
 
 #[cfg(feature = "mutants")]

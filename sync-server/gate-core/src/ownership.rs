@@ -71,11 +71,17 @@ impl Ownership {
         }
     }
 
+    /// Whether an owner that has heard everything up to `cursor` of the cloud's feed has heard what it must: a lane before it
+    /// admits, an edge before it grants.
+    pub fn heard(&self, cursor: u64) -> bool {
+        cursor >= self.from_cursor || planted(Mutant::OwnerBeforeItHeard)
+    }
+
     /// Where `device` stands, which has heard everything up to `cursor` of the feed.
     pub fn standing(&self, device: DeviceId, cursor: u64, now: &ClockReading) -> Standing {
         let over = now.now_ms.saturating_add(i64::from(now.uncertainty_ms)) >= self.until_ms
             && !planted(Mutant::OwnerPastItsTime);
-        let heard = cursor >= self.from_cursor || planted(Mutant::OwnerBeforeItHeard);
+        let heard = self.heard(cursor);
         let unsettled = self.unsettled && !planted(Mutant::UnsettledIgnored);
         match self.owner {
             Owner::Node(_) if !self.releasing && !unsettled => Standing::Ask { epoch: self.epoch },

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ticket_signer::{ClassId, EventId, LaneId, Purpose, SecretKey, TicketId, TrustStore, envelope};
 
+use crate::mutant::{Mutant, planted};
 use crate::ownership::{Owner, Ownership};
 use crate::passage::Direction;
 
@@ -383,6 +384,7 @@ impl Policy {
 impl Temporary {
     fn holds(&self, now_ms: i64) -> bool {
         (self.from_ms..self.until_ms).contains(&now_ms)
+            || (planted(Mutant::TemporaryNeverEnds) && now_ms >= self.from_ms)
     }
 }
 

@@ -9,6 +9,15 @@ impl Chance {
         Chance(seed)
     }
 
+    /// The stream that belongs to these labels and to nothing else: what is left out of a run shifts no other's chance.
+    pub fn of(labels: &[u64]) -> Self {
+        let mut stream = Chance(0x7C3A_51E5_9D2B_F04D);
+        for label in labels {
+            stream = Chance(stream.draw() ^ Chance(*label).draw());
+        }
+        stream
+    }
+
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -20,6 +29,11 @@ impl Chance {
     /// From `low` to below `high`.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + (self.draw() % (high - low).max(1).unsigned_abs()) as i64
+    }
+
+    /// Even from 0 to below 1.
+    pub fn unit(&mut self) -> f64 {
+        (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// True in so many of a hundred cases.

@@ -6,7 +6,9 @@ use gate_core::{Direction, Outcome, Partition, Passage, Reach, Reason};
 use ticket_signer::{DeviceId, Serial, TicketId, TicketStatus};
 
 use crate::cloud::Cloud;
+use crate::edge::Edge;
 use crate::handheld::{Committed, Handheld};
+use crate::in_force::{Broken, Rules, moments, rules};
 
 /// Something that must never happen has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +76,21 @@ pub enum Violation {
         device: DeviceId,
         seq: u64,
     },
+    /// Somebody was let in against the policy that the device had, as it held at that moment.
+    AgainstPolicy {
+        device: DeviceId,
+        seq: u64,
+        broken: Broken,
+    },
     /// Its clock was further off than it said.
     ClockOverconfident {
         device: DeviceId,
         off_ms: i64,
+    },
+    /// The crowd moved its clock further than it may.
+    ClockMovedTooFar {
+        device: DeviceId,
+        moved_ms: i64,
     },
     RowLost {
         device: DeviceId,
@@ -105,6 +118,11 @@ pub enum Violation {
         from: Option<DeviceId>,
     },
     OrderMatters,
+    /// The edge came back and did not catch up.
+    EdgeBehind {
+        cursor: u64,
+        merged: u64,
+    },
     /// A device came back and did not catch up.
     Behind {
         device: DeviceId,
@@ -115,6 +133,9 @@ pub enum Violation {
 
 /// After this long without a word the engine says that it hears nobody; drift and a tick are allowed for.
 const HEARD_MS_MAX: i64 = 20_500;
+
+/// The furthest that phones may move a lane's clock.
+const CROWD_MS_MAX: i64 = 600_000;
 
 /// A passage in true time.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +162,10 @@ pub struct Checks {
     pub refused: u64,
     pub reviewed: u64,
     pub conflicts: u64,
+    /// Decided while a supervisor's decision held.
+    pub decided: u64,
+    /// Decided by the phones' time.
+    pub by_crowd: u64,
 }
 
 /// Guests inside by the plainest count: those who came less those who left.
@@ -152,9 +177,33 @@ fn net(passages: &[Passage]) -> i64 {
     passages.iter().map(count).sum()
 }
 
+/// The rules that the device had for this ticket at a moment of its clock.
+fn in_force(one: &Committed, at_ms: i64) -> Option<Rules> {
+    let policy = one.policy.as_ref()?.policy.as_ref()?;
+    rules(policy, one.lane, one.class?, at_ms)
+}
+
+/// A clock may be off by what it says. An admission that no moment within that allows came before its decision began, or
+/// after it had ended.
+fn at_no_moment(one: &Committed, now_ms: i64) -> Option<Broken> {
+    if !one.anchored || one.reading.in_doubt {
+        return None;
+    }
+    let policy = one.policy.as_ref()?.policy.as_ref()?;
+    let off_ms = i64::from(one.reading.uncertainty_ms) + 2;
+    let allows = |at_ms: i64| in_force(one, at_ms).is_none_or(|rules| rules.breaks(one.direction, None).is_none());
+    let any = moments(policy, now_ms - off_ms, now_ms + off_ms).into_iter().any(allows);
+    (!any).then_some(Broken::AtNoMoment)
+}
+
 impl Checks {
     /// A verdict was committed at this true time.
     pub fn committed(&mut self, device: DeviceId, now_ms: i64, allowed: i64, one: &Committed) -> Result<(), Violation> {
+        let decided = one.policy.as_ref().and_then(|station| station.policy.as_ref()).is_some_and(|policy| {
+            policy.temporary.iter().any(|temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms))
+        });
+        self.decided += u64::from(decided);
+        self.by_crowd += u64::from(one.reading.now_ms != one.unaided_ms);
         match one.outcome {
             Outcome::Admit => self.admitted += 1,
             Outcome::Refuse => self.refused += 1,
@@ -171,6 +220,8 @@ impl Checks {
     fn judged(&mut self, device: DeviceId, now_ms: i64, allowed: i64, one: &Committed) -> Result<(), Violation> {
         let (Some(ticket), Outcome::Admit) = (one.ticket, one.outcome) else { return Ok(()) };
         let seq = one.seq;
+        let rules = in_force(one, one.reading.now_ms);
+        let partition = rules.map_or_else(Partition::default, |rules| rules.partition);
         let guests = i64::from(one.guests);
         let way = if one.direction == Direction::In { guests } else { -guests };
         self.facts.entry(ticket).or_default().push(Fact {
@@ -179,13 +230,18 @@ impl Checks {
             seq,
             guests: way,
             by_staff: one.by_staff,
-            strict: one.partition == Partition::Strict,
+            strict: partition == Partition::Strict,
         });
         if one.by_staff {
             return Ok(());
         }
         if one.reading.now_ms >= one.lease_until_ms {
             return Err(Violation::NoLease { device, seq });
+        }
+        let broken =
+            rules.and_then(|rules| rules.breaks(one.direction, one.age_steps)).or_else(|| at_no_moment(one, now_ms));
+        if let Some(broken) = broken {
+            return Err(Violation::AgainstPolicy { device, seq, broken });
         }
         if one.direction == Direction::Out {
             // An exit where no entry is known would give back what was never taken.
@@ -208,16 +264,23 @@ impl Checks {
             return Err(Violation::RetiredAdmitted { device, ticket, seq });
         }
         let deaf = one.reach == Reach::Alone || one.silence_ms > HEARD_MS_MAX;
-        if one.partition == Partition::Bounded && !one.at_home && deaf {
+        if partition == Partition::Bounded && !one.at_home && deaf {
             return Err(Violation::BoundedBound { device, ticket, seq });
         }
-        if let (Partition::Strict, Some((owner, until_ms))) = (one.partition, one.owner)
+        if let (Partition::Strict, Some((owner, until_ms))) = (partition, one.owner)
             && (owner != device || one.reading.now_ms + i64::from(one.reading.uncertainty_ms) >= until_ms)
         {
             return Err(Violation::NotOwner { device, ticket, seq });
         }
+        let moved_ms = (one.reading.now_ms - one.unaided_ms).abs();
+        if moved_ms > CROWD_MS_MAX {
+            return Err(Violation::ClockMovedTooFar { device, moved_ms });
+        }
         let off_ms = (one.reading.now_ms - now_ms).abs();
-        if one.anchored && one.reason == Reason::Admitted && off_ms > i64::from(one.reading.uncertainty_ms) + 2 {
+        if (one.anchored || moved_ms > 0)
+            && one.reason == Reason::Admitted
+            && off_ms > i64::from(one.reading.uncertainty_ms) + 2
+        {
             return Err(Violation::ClockOverconfident { device, off_ms });
         }
         Ok(())
@@ -269,6 +332,7 @@ impl Checks {
         &mut self,
         devices: &[Handheld],
         cloud: &Cloud,
+        edge: Option<&Edge>,
         allowed_of: impl Fn(TicketId) -> i64,
     ) -> Result<(), Violation> {
         for device in devices {
@@ -300,10 +364,15 @@ impl Checks {
             }
         }
         for device in devices.iter().filter(|device| hears(device.id)) {
-            let merged = cloud.merged.len() as u64;
+            let behind = edge.filter(|edge| edge.lanes.contains(&device.id));
+            let merged = behind.map_or(cloud, Edge::site).merged.len() as u64;
             if device.disk.cursor != merged {
                 return Err(Violation::Behind { device: device.id, cursor: device.disk.cursor, merged });
             }
+        }
+        let merged = cloud.merged.len() as u64;
+        if let Some(edge) = edge.filter(|edge| edge.cursor() != merged) {
+            return Err(Violation::EdgeBehind { cursor: edge.cursor(), merged });
         }
         Ok(())
     }

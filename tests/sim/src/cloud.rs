@@ -2,7 +2,8 @@
 //!
 //! What it answers is durable: each message is taken in whole or not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gate_core::chain::ChainHead;
 use gate_core::clock::ClockReading;
@@ -11,7 +12,7 @@ use gate_core::owner::{self, Ask, Owned};
 use gate_core::wire::v1::{
     FeedMessage, GrantAnswer, GrantRequest, ReceiptPayload, ScanAnswer, ScanUpload, StationBundle,
 };
-use gate_core::{Grant, Passage, Policy};
+use gate_core::{Grant, Passage, Policy, SignedRow};
 use serde_bytes::ByteBuf;
 use ticket_signer::{ClassEntry, DeviceId, LaneId, PublicKey, Role, SecretKey, Serial, TicketId};
 
@@ -43,51 +44,139 @@ pub struct Cloud {
     pub heads: BTreeMap<(u64, u64), ChainHead>,
     pub incidents: BTreeSet<(u64, Incident)>,
     pub grants: Vec<Grant>,
+    /// Merged rows that the feed tells.
+    pub fed: u64,
+    /// Which server it is; the cloud is 0.
+    pub node: u64,
+    /// The edge's store, as it last called itself.
+    pub edge_node: u64,
+    /// Groups and epochs that an edge has said to own no longer.
+    pub words: BTreeSet<(u16, u64)>,
+}
+
+/// By hash and signature.
+type Sound = HashMap<([u8; 32], [u8; 64]), CheckedRow>;
+
+thread_local! {
+    /// Rows that the product's check has found sound. The same bytes come again and again: while an answer is lost, by way of
+    /// the edge, and when everything is merged once more in another order. A signature is as good the second time.
+    static SOUND: RefCell<Sound> = RefCell::default();
+}
+
+/// Forgets the rows of the run before.
+pub(crate) fn forget_rows() {
+    SOUND.with_borrow_mut(HashMap::clear);
+}
+
+fn checked(device: DeviceId, key: &PublicKey, rows: Vec<SignedRow>) -> merge::Upload {
+    let mut known = Vec::new();
+    let new = SOUND.with_borrow(|sound| {
+        let is_new = |row: &SignedRow| match sound.get(&(row.hash(), row.signature)) {
+            Some(checked) if checked.body.device == device => {
+                known.push(checked.clone());
+                false
+            }
+            _ => true,
+        };
+        rows.into_iter().filter(is_new).collect()
+    });
+    let mut upload = merge::check(device, EVENT, key, new);
+    SOUND.with_borrow_mut(|sound| {
+        let fresh = upload.chains.values().flatten();
+        sound.extend(fresh.map(|row| ((row.hash, row.row.signature), row.clone())));
+    });
+    for row in known {
+        upload.chains.entry(row.body.epoch).or_default().push(row);
+    }
+    for rows in upload.chains.values_mut() {
+        rows.sort_by_key(|row| row.body.seq);
+    }
+    upload
+}
+
+/// What came of rows that were taken in.
+#[derive(Debug, Default)]
+pub struct Merged {
+    stored: u32,
+    duplicates: u32,
+    heads: Vec<ChainHead>,
 }
 
 impl Cloud {
     /// Takes rows in, and gives the receipt.
     pub fn upload(&mut self, device: DeviceId, upload: ScanUpload, now_ms: i64) -> ScanAnswer {
-        let enrolled = self.devices[&device].clone();
         let rows = upload.rows.into_iter().map(Into::into).collect();
-        let checked = merge::check(device, EVENT, &enrolled.key, rows);
-        let mut answer = ScanAnswer {
-            receipts: Vec::new(),
-            stored: 0,
-            duplicates: 0,
-            incidents: Vec::new(),
-            quarantined: enrolled.revoked,
-        };
+        let merged = self.merge(device, rows, self.devices[&device].revoked);
+        self.answer(device, merged, now_ms)
+    }
+
+    /// Takes rows in; `apart`: and counts them for nothing.
+    pub fn merge(&mut self, device: DeviceId, rows: Vec<SignedRow>, apart: bool) -> Merged {
+        let Some(enrolled) = self.devices.get(&device).cloned() else { return Merged::default() };
+        let checked = checked(device, &enrolled.key, rows);
+        let mut merged = Merged::default();
         self.incidents.extend(checked.incidents.iter().map(|incident| (device.0, *incident)));
         for (epoch, rows) in checked.chains {
             let head = self.heads.get(&(device.0, epoch)).copied().unwrap_or(ChainHead::start(epoch));
             let range = (device.0, epoch, 0)..=(device.0, epoch, u64::MAX);
             let known = self.known.range(range).map(|(key, row)| (key.2, *row)).collect();
+            if !apart {
+                self.count(&rows);
+            }
             let plan = merge::plan(&ChainState { head, known }, rows);
             for row in plan.accepted {
                 let key = (device.0, epoch, row.body.seq);
                 self.known.insert(key, KnownRow { hash: row.hash, prev: row.body.prev });
-                if !enrolled.revoked {
+                if !apart {
                     self.grants.retain(|grant| (grant.device.0, grant.chain, grant.seq) != key);
                 }
-                self.merged.push((row, enrolled.revoked));
-                answer.stored += 1;
+                self.fed += u64::from(!apart && row.body.passage().is_some());
+                self.merged.push((row, apart));
+                merged.stored += 1;
             }
-            answer.duplicates += plan.duplicates;
+            merged.duplicates += plan.duplicates;
             self.incidents.extend(plan.incidents.iter().map(|incident| (device.0, *incident)));
             self.heads.insert((device.0, epoch), plan.head);
+            merged.heads.push(plan.head);
+        }
+        merged
+    }
+
+    /// Rows that an edge had put aside, and that the cloud counts: the cloud had them before the device was revoked.
+    fn count(&mut self, rows: &[CheckedRow]) {
+        if self.node == 0 {
+            return;
+        }
+        for row in rows {
+            let same = |(known, _): &&(CheckedRow, bool)| known.hash == row.hash;
+            let mut known = self.merged.iter().filter(same).peekable();
+            if known.peek().is_some() && known.all(|(_, apart)| *apart) {
+                self.fed += u64::from(row.body.passage().is_some());
+                self.merged.push((row.clone(), false));
+            }
+        }
+    }
+
+    /// The answer to an upload, with this server's own receipts.
+    pub fn answer(&self, device: DeviceId, merged: Merged, now_ms: i64) -> ScanAnswer {
+        let receipt = |head: ChainHead| {
             let payload = ReceiptPayload {
                 device: device.0,
                 event: EVENT.0,
-                epoch,
-                seq: plan.head.seq,
-                hash: plan.head.hash.into(),
+                epoch: head.epoch,
+                seq: head.seq,
+                hash: head.hash.into(),
                 at_ms: now_ms,
             };
-            let receipt = payload.seal(&self.organiser.key(Role::Receipt)).expect("numbers can be written");
-            answer.receipts.push(receipt);
+            payload.seal(self.organiser.key(Role::Receipt)).expect("numbers can be written")
+        };
+        ScanAnswer {
+            receipts: merged.heads.into_iter().map(receipt).collect(),
+            stored: merged.stored,
+            duplicates: merged.duplicates,
+            incidents: Vec::new(),
+            quarantined: self.devices.get(&device).is_some_and(|enrolled| enrolled.revoked),
         }
-        answer
     }
 
     pub fn passages(&self, ticket: TicketId) -> Vec<Passage> {
@@ -119,12 +208,12 @@ impl Cloud {
         };
         let ownership = self.policy.ownership(self.policy.home_group(issued.class, ticket));
         let now = ClockReading { now_ms, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 };
-        match owner::give(&ask, 0, &ownership, &owned, &now) {
+        match owner::give(&ask, self.node, &ownership, &owned, &now) {
             Ok(grant) => {
                 if !self.grants.contains(&grant) {
                     self.grants.push(grant);
                 }
-                GrantAnswer::Granted(ByteBuf::from(grant.seal(&self.organiser.key(Role::Policy))))
+                GrantAnswer::Granted(ByteBuf::from(grant.seal(self.organiser.key(Role::Policy))))
             }
             Err(refusal) => refused(refusal.to_string()),
         }
@@ -146,7 +235,8 @@ impl Cloud {
     }
 
     /// What a lane has not heard since `cursor`, with the cursor behind each; the time comes after all of it.
-    pub fn feed(&self, device: DeviceId, cursor: u64, now_ms: i64) -> Vec<(u64, FeedMessage)> {
+    /// `time_ms`: and the time, which says that the lane has heard the others.
+    pub fn feed(&self, device: DeviceId, cursor: u64, time_ms: Option<i64>) -> Vec<(u64, FeedMessage)> {
         let mut events = Vec::new();
         for (at, (row, apart)) in self.merged.iter().enumerate().skip(cursor as usize) {
             if !apart && row.body.device != device && row.body.passage().is_some() {
@@ -161,7 +251,7 @@ impl Cloud {
         let end = self.merged.len() as u64;
         events.push((end, FeedMessage::List { version: self.list_version }));
         events.push((end, FeedMessage::Policy { version: self.policy.version }));
-        events.push((end, FeedMessage::Time(self.organiser.time(now_ms))));
+        events.extend(time_ms.map(|time_ms| (end, FeedMessage::Time(self.organiser.time(time_ms)))));
         events
     }
 }

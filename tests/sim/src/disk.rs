@@ -25,6 +25,8 @@ pub struct Disk {
     pub classes: Vec<ClassEntry>,
     pub lease_until_ms: i64,
     pub cursor: u64,
+    /// Whose cursor it is.
+    pub generation: u64,
     pub receipted_seq: u64,
     pub shown_seq: u64,
     pub anchor: Option<Anchor>,
@@ -138,6 +140,13 @@ impl Disk {
         self.list_version = Some(manifest.version);
         self.list_expires_at_s = self.list_expires_at_s.max(i64::from(manifest.expires_at_s));
         self.classes.clone_from(&manifest.classes);
+    }
+
+    /// Takes the live list of another handheld, which has checked it.
+    pub fn copy_list(&mut self, of: &Disk) {
+        self.listed.clone_from(&of.listed);
+        self.classes.clone_from(&of.classes);
+        (self.list_version, self.list_expires_at_s) = (of.list_version, of.list_expires_at_s);
     }
 
     /// How many guests a ticket lets in, by the class of one of its rows or its list line.

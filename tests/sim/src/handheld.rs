@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gate_core::clock::{ClockReading, DeviceTime, GateClock};
 use gate_core::conflict::{Conflict, conflict};
+use gate_core::crowd::Vote;
 use gate_core::mutant::{Mutant, planted};
 use gate_core::ownership::{Owner, Ownership};
 use gate_core::record::{Recorded, Scan, StaffAct, Station as Here, recall, record, record_act};
@@ -18,7 +19,8 @@ use scanner_app::core::present::{Naming, Tone};
 use scanner_app::core::station::{self, Known, Station};
 use scanner_app::core::sync_plan::{Backoff, Cursors, Live, Step, Take, WITHHELD_MS, plan, take};
 use ticket_signer::{
-    DeviceId, LaneId, ListManifest, Purpose, SecretKey, Serial, TicketId, VerifyContext, code, envelope, verify,
+    DeviceId, LaneId, ListManifest, Purpose, Rejection, SecretKey, Serial, TicketId, UntrustedCode, VerifiedCode,
+    VerifyContext, code, envelope, verify,
 };
 
 use crate::disk::{Crashed, Disk, Point, Tx};
@@ -49,6 +51,7 @@ pub enum Up {
     /// Opens the feed.
     Listen {
         cursor: u64,
+        generation: u64,
     },
 }
 
@@ -64,7 +67,8 @@ pub enum Down {
         chunks: Vec<pack::PackedChunk>,
     },
     Grant(GrantAnswer),
-    Feed(Vec<(u64, FeedMessage)>),
+    /// Of the server's generation.
+    Feed(u64, Vec<(u64, FeedMessage)>),
 }
 
 /// What a lane did, for the checks.
@@ -89,12 +93,18 @@ pub struct Committed {
     pub lease_until_ms: i64,
     pub reach: Reach,
     pub reading: ClockReading,
+    /// What the clock would say without the crowd of phones.
+    pub unaided_ms: i64,
     /// The clock runs since a signed time, and not on the system's word after a reboot.
     pub anchored: bool,
     pub at_home: bool,
     /// Where a lane owns the ticket under the strict rule: whose, and until when.
     pub owner: Option<(DeviceId, i64)>,
-    pub partition: gate_core::Partition,
+    /// The policy that the device had, as it was signed.
+    pub policy: Option<Arc<Station>>,
+    pub lane: LaneId,
+    /// How far the code's moment was from now, in steps; none where no code was shown.
+    pub age_steps: Option<i64>,
 }
 
 /// What happened within a handheld.
@@ -149,6 +159,8 @@ pub struct Handheld {
     numbers: u64,
 }
 
+/// Codes are signed for steps of so many seconds.
+const STEP_S: i64 = 15;
 /// How long a request may take.
 const PATIENCE_MS: i64 = 10_000;
 
@@ -306,24 +318,22 @@ impl Handheld {
         None
     }
 
-    fn verify(&self, now_ms: i64, text: Vec<u8>) -> Input {
-        let missing = |text| Input::NotRecorded { text, message: "no place".to_owned() };
-        let (Some(station), Some(reading)) = (&self.station, self.reading(now_ms)) else { return missing(text) };
+    fn verify(&mut self, now_ms: i64, text: Vec<u8>) -> Input {
         let parsed = std::str::from_utf8(&text).map_err(|_| code::ParseError::Foreign).and_then(code::parse);
+        let missing = |text| Input::NotRecorded { text, message: "no place".to_owned() };
+        let Some(mut verified) = self.verified(now_ms, &parsed) else { return missing(text) };
+        let device = self.device_time(now_ms);
+        if let Ok(untrusted) = &parsed
+            && let Some(running) = &mut self.running
+            && let Some(vote) = Vote::of(&verified, self.disk.listed.get(&untrusted.ticket()))
+            && running.clock.hear(vote, device)
+            && let Some(again) = self.verified(now_ms, &parsed)
+        {
+            // The guest whose vote moves the clock is judged by the clock as it then is.
+            verified = again;
+        }
+        let (Some(station), Some(reading)) = (&self.station, self.reading(now_ms)) else { return missing(text) };
         let policy = station.policy.as_ref().map(|policy| policy.at(reading.now_ms));
-        let verified = match parsed {
-            Err(error) => Err(error.into()),
-            Ok(untrusted) => {
-                let context = VerifyContext {
-                    event: EVENT,
-                    trust: &station.trust,
-                    entry: self.disk.listed.get(&untrusted.ticket()),
-                    now_s: reading.now_s(),
-                    freshness_steps: policy.as_ref().map_or(2, |policy| policy.freshness_steps),
-                };
-                verify(&untrusted, &context)
-            }
-        };
         let must_ask = match (&verified, &policy) {
             (Ok(code), Some(policy)) => decide::must_ask(code.ticket(), code.class(), self.id, policy, &reading),
             _ => false,
@@ -331,12 +341,38 @@ impl Handheld {
         Input::Verified { text, verified: Box::new(verified), must_ask }
     }
 
+    /// What the code is worth by the clock as it is.
+    fn verified(
+        &self,
+        now_ms: i64,
+        parsed: &Result<UntrustedCode, code::ParseError>,
+    ) -> Option<Result<VerifiedCode, Rejection>> {
+        let (station, reading) = (self.station.as_ref()?, self.reading(now_ms)?);
+        let untrusted = match parsed {
+            Err(error) => return Some(Err((*error).into())),
+            Ok(untrusted) => untrusted,
+        };
+        let policy = station.policy.as_ref().map(|policy| policy.at(reading.now_ms));
+        let context = VerifyContext {
+            event: EVENT,
+            trust: &station.trust,
+            entry: self.disk.listed.get(&untrusted.ticket()),
+            now_s: reading.now_s(),
+            freshness_steps: policy.as_ref().map_or(2, |policy| policy.freshness_steps),
+        };
+        Some(verify(untrusted, &context))
+    }
+
     fn record(&mut self, now_ms: i64, scan: Scan, reach: Reach, grant: Option<Box<SignedGrant>>) -> Option<Input> {
         let station = Arc::clone(self.station.as_ref()?);
         let now = self.reading(now_ms)?;
         let key = Arc::clone(&self.key);
         let here = self.here(&station, &key, reach, now);
-        let before = scan.verified.as_ref().ok().map(|code| self.facts(code.ticket(), code.class(), &here));
+        let before = scan.verified.as_ref().ok().map(|code| {
+            let steps = |at_s: i64| at_s.div_euclid(STEP_S);
+            let age_steps = code.step().map(|step| steps(step.starts_at_s()) - steps(now.now_s()));
+            Committed { age_steps, ..self.facts(code.ticket(), code.class(), &here) }
+        });
         let grant = grant.as_ref().map(|signed| (&signed.grant, &signed.bytes[..]));
         let tx = Tx { disk: &mut self.disk, crash: self.crash, pending: None };
         match record(tx, &scan, grant, &here) {
@@ -391,9 +427,9 @@ impl Handheld {
 
     /// What is durable of a ticket before it is decided about.
     fn facts(&self, ticket: TicketId, class: ticket_signer::ClassId, here: &Here<'_>) -> Committed {
-        let policy = here.policy.map(|policy| policy.at(here.now.now_ms));
-        let home = policy.as_ref().map(|policy| policy.home_group(class, ticket));
-        let group = policy.as_ref().and_then(|policy| policy.lane(self.lane)).map(|lane| lane.group);
+        let policy = here.policy;
+        let home = policy.map(|policy| policy.home_group(class, ticket));
+        let group = policy.and_then(|policy| policy.lane(self.lane)).map(|lane| lane.group);
         Committed {
             ticket: Some(ticket),
             serial: None,
@@ -412,16 +448,19 @@ impl Handheld {
             lease_until_ms: self.disk.lease_until_ms,
             reach: here.reach,
             reading: here.now,
+            unaided_ms: GateClock::new(self.disk.anchor).read(self.device_time(self.now_ms)).now_ms,
             anchored: self.disk.anchor.is_some_and(|anchor| anchor.at.boot_id == self.clocks.boot_id),
             at_home: home == group,
-            owner: policy.as_ref().zip(home).and_then(|(policy, home)| {
+            owner: policy.zip(home).and_then(|(policy, home)| {
                 let own = policy.ownership(home);
                 match own.owner {
                     Owner::Lane { device, .. } => Some((DeviceId(device), own.until_ms)),
                     Owner::Node(_) => None,
                 }
             }),
-            partition: policy.as_ref().map_or_else(Default::default, |policy| policy.partition_of(class)),
+            policy: self.station.clone(),
+            lane: self.lane,
+            age_steps: None,
         }
     }
 
@@ -470,7 +509,7 @@ impl Handheld {
         let listen = running.listening.is_none() && now_ms >= running.listen_ms;
         if listen {
             let cursor = self.disk.cursor;
-            let number = self.send(Up::Listen { cursor });
+            let number = self.send(Up::Listen { cursor, generation: self.disk.generation });
             if let Some(running) = &mut self.running {
                 running.listening = Some(number);
                 running.listen_ms = now_ms + 5_000;
@@ -528,8 +567,9 @@ impl Handheld {
             }
             return;
         }
-        if let Down::Feed(events) = down {
+        if let Down::Feed(generation, events) = down {
             if running.listening == Some(number) {
+                self.disk.generation = generation;
                 self.hear(now_ms, events);
             }
             return;
@@ -545,7 +585,7 @@ impl Handheld {
             }
             Down::Scans(answer) => self.take_receipts(now_ms, &answer, request.last),
             Down::List { envelope, chunks } => self.take_list(now_ms, &envelope, &chunks),
-            Down::Grant(_) | Down::Feed(_) => {}
+            Down::Grant(_) | Down::Feed(..) => {}
         }
     }
 
@@ -621,7 +661,7 @@ impl Handheld {
         self.give(now_ms, Input::Sync(SyncNews::Receipt { seq: receipted }));
     }
 
-    fn take_list(&mut self, now_ms: i64, bytes: &[u8], chunks: &[pack::PackedChunk]) {
+    pub fn take_list(&mut self, now_ms: i64, bytes: &[u8], chunks: &[pack::PackedChunk]) {
         let steady_ms = self.device_time(now_ms).boot_ms;
         let (Some(station), Some(now)) = (self.station.clone(), self.reading(now_ms)) else { return };
         let Some(running) = &mut self.running else { return };

@@ -1,28 +1,29 @@
-//! One seed's evening: who stands where, what goes wrong when, and the loop of virtual time.
+//! One seed's evening: who stands where, and the loop of virtual time.
 
 use std::collections::BTreeMap;
 
-use gate_core::clock::ClockReading;
-use gate_core::ownership::{Owner, Ownership};
+use gate_core::Direction;
+use gate_core::SignedRow;
+use gate_core::ownership::Ownership;
 use gate_core::policy::{ClassPartition, LanePolicy, Partition, Policy};
-use gate_core::record::StaffAct;
-use gate_core::row::Act;
-use gate_core::wire::v1::ScanUpload;
-use gate_core::{Direction, Outcome, SignedRow};
-use scanner_app::core::engine::Input;
 use ticket_signer::{ClassEntry, ClassId, DeviceId, LaneId, Serial, TicketId};
 
 use crate::chance::Chance;
 use crate::check::{Checks, Violation};
-use crate::cloud::{Cloud, Enrolled};
-use crate::disk::Point;
+use crate::cloud::{Cloud, Enrolled, forget_rows};
+use crate::edge::Edge;
 use crate::handheld::{Clocks, Down, Handheld, Happened, Up};
 use crate::organiser::{Issued, START_MS};
+use crate::scenario::{Kind, Played, Scenario};
+use crate::venue::{EdgeDown, EdgeUp, venue_edge};
 
 /// Virtual time between two looks at everything, in milliseconds.
 const STEP_MS: i64 = 200;
 /// How long everything works at the end, in milliseconds: longer than any pause of the product.
 const HEALING_MS: i64 = 240_000;
+
+/// The feed says the time at least this often.
+const TIME_EVERY_MS: i64 = 15_000;
 
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,41 +34,70 @@ pub struct Summary {
     pub conflicts: u64,
     pub rows: u64,
     pub crashes: u64,
+    /// Scans that were decided while a supervisor's decision held.
+    pub decided: u64,
+    /// Scans whose time was the phones'.
+    pub by_crowd: u64,
+    /// Grants that an edge gave.
+    pub edge_granted: u64,
 }
 
 /// A message that is under way.
-enum Parcel {
+pub(crate) enum Parcel {
     Up(Up),
     Down(Down),
+    EdgeUp(EdgeUp),
+    EdgeDown(Box<EdgeDown>),
 }
 
-struct Link {
-    up: bool,
-    down: bool,
+pub(crate) struct Link {
+    pub up: bool,
+    pub down: bool,
     /// The feed that the server sends on this link, by the number of the request that opened it.
-    session: Option<u64>,
+    pub session: Option<u64>,
     /// A stream keeps its order: nothing of it arrives before this.
     stream_ms: i64,
     told: (u64, u64, u64),
+    /// The feed's cursor then, and when it last said the time.
+    told_cursor: u64,
     told_ms: i64,
+    /// Chance of this link within the present step.
+    luck: Chance,
 }
 
-struct World {
-    chance: Chance,
-    now_ms: i64,
+/// What chance is drawn for, so that each has its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Luck {
+    Setting,
+    Link,
+    Guest,
+    Fault,
+    Server,
+    Order,
+}
+
+pub(crate) struct World {
+    pub scenario: Scenario,
+    pub played: Played,
+    pub now_ms: i64,
+    pub step: u32,
     end_ms: i64,
-    cloud: Cloud,
-    devices: Vec<Handheld>,
-    links: Vec<Link>,
+    pub cloud: Cloud,
+    pub devices: Vec<Handheld>,
+    /// Of each lane, and last the edge's to the cloud.
+    pub links: Vec<Link>,
+    pub edge: Option<Edge>,
+    /// Many guests with phones, two of which are wrong.
+    pub crowd: bool,
     /// By arrival and number: the device's index, the request's number, what.
     parcels: BTreeMap<(i64, u64), (usize, u64, Parcel)>,
     parcel: u64,
-    checks: Checks,
+    pub checks: Checks,
     /// Codes that guests photographed.
-    photos: Vec<Vec<u8>>,
+    pub photos: Vec<Vec<u8>>,
     restarts: Vec<Option<i64>>,
     crashes: u64,
-    trouble: u64,
+    pub trouble: u64,
 }
 
 /// Runs one seed.
@@ -75,42 +105,26 @@ struct World {
 /// # Errors
 /// The first violation.
 pub fn run(seed: u64) -> Result<Summary, Violation> {
-    let mut world = World::new(seed);
-    while world.now_ms < world.end_ms {
-        world.now_ms += STEP_MS;
-        let healing = world.now_ms >= world.end_ms - HEALING_MS;
-        world.deliver()?;
-        if !healing {
-            world.mishaps()?;
-            world.guests()?;
-        }
-        world.heal_if(healing);
-        world.tick()?;
-    }
-    let classes = world.cloud.classes.clone();
-    let tickets = world.cloud.tickets.clone();
-    let allowed_of = |ticket: TicketId| allowed(&classes, &tickets, ticket);
-    world.checks.healed(&world.devices, &world.cloud, allowed_of)?;
-    world.any_order()?;
-    Ok(Summary {
-        admitted: world.checks.admitted,
-        refused: world.checks.refused,
-        reviewed: world.checks.reviewed,
-        conflicts: world.checks.conflicts,
-        rows: world.cloud.merged.len() as u64,
-        crashes: world.crashes,
-    })
+    play(&Scenario::of(seed)).0
 }
 
-fn allowed(classes: &[ClassEntry], tickets: &[Issued], ticket: TicketId) -> i64 {
+/// Plays a scenario, and says what came upon it until the first violation or the end.
+pub fn play(scenario: &Scenario) -> (Result<Summary, Violation>, Played) {
+    forget_rows();
+    let mut world = World::new(scenario);
+    let result = world.evening();
+    (result, world.played)
+}
+
+pub(crate) fn allowed(classes: &[ClassEntry], tickets: &[Issued], ticket: TicketId) -> i64 {
     let class = tickets.iter().find(|issued| issued.id == ticket).map(|issued| issued.class);
     let entry = classes.iter().find(|entry| Some(entry.class) == class);
     entry.map_or(1, |entry| i64::from(entry.admissions))
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+    fn new(scenario: &Scenario) -> Self {
+        let mut chance = Chance::of(&[scenario.seed, Luck::Setting as u64]);
         let class = |id: u16, admissions: u8| ClassEntry {
             class: ClassId(id),
             name: format!("Class {id}"),
@@ -134,9 +148,20 @@ impl World {
             ..Cloud::default()
         };
         let lanes = chance.between(2, 6) as u32;
+        let minutes = chance.between(4, 12) as u32;
+        let trouble = chance.between(0, 4) as u64;
+        let crowd = chance.percent(20) && !scenario.without.contains(&Kind::Phones);
+        if crowd {
+            let more = (0..12).map(|at| Issued { id: TicketId(0xB000 + at), ..cloud.tickets[at as usize % 2].clone() });
+            cloud.tickets.extend(more.collect::<Vec<_>>());
+        }
+        let (venue, share) = (chance.percent(40), chance.between(30, 101) as u64);
+        let lanes = scenario.lanes.map_or(lanes, |most| lanes.min(most.max(1)));
+        let minutes = scenario.minutes.map_or(minutes, |most| minutes.min(most));
         cloud.policy = policy(&mut chance, lanes);
         let mut devices = Vec::new();
         for lane in 1..=lanes {
+            let mut chance = Chance::of(&[scenario.seed, Luck::Setting as u64, u64::from(lane)]);
             let clocks = Clocks {
                 boot_at_ms: START_MS - chance.between(1_000, 3_600_000),
                 boot_id: u128::from(lane),
@@ -156,20 +181,30 @@ impl World {
             let sent = device.device_time(START_MS);
             device.take_bundle(START_MS, &bundle, sent);
         }
-        let links = devices
-            .iter()
-            .map(|_| Link { up: true, down: true, session: None, stream_ms: 0, told: (0, 0, 0), told_ms: 0 })
-            .collect();
-        let minutes = chance.between(4, 12);
-        let trouble = chance.between(0, 4) as u64;
+        let edge = venue && !scenario.without.contains(&Kind::Edge);
+        let edge = edge.then(|| venue_edge(&mut cloud, &devices, share, &mut chance));
+        let link = |_| Link {
+            up: true,
+            down: true,
+            session: None,
+            stream_ms: 0,
+            told: (0, 0, 0),
+            told_cursor: 0,
+            told_ms: 0,
+            luck: Chance::new(0),
+        };
         World {
-            end_ms: START_MS + minutes * 60_000 + HEALING_MS,
+            end_ms: START_MS + i64::from(minutes) * 60_000 + HEALING_MS,
             now_ms: START_MS,
+            step: 0,
+            links: (0..=lanes).map(link).collect(),
             restarts: devices.iter().map(|_| None).collect(),
-            chance,
+            played: Played { lanes, minutes, ..Played::default() },
+            scenario: scenario.clone(),
             cloud,
             devices,
-            links,
+            edge,
+            crowd,
             parcels: BTreeMap::new(),
             parcel: 0,
             checks: Checks::default(),
@@ -179,20 +214,78 @@ impl World {
         }
     }
 
-    fn post(&mut self, at_ms: i64, device: usize, number: u64, parcel: Parcel) {
+    /// The chance of one matter, at this moment and place.
+    pub fn luck(&self, of: Luck, place: usize) -> Chance {
+        Chance::of(&[self.scenario.seed, of as u64, place as u64, u64::from(self.step)])
+    }
+
+    /// Whether this may go wrong now; then it is noted.
+    pub fn happens(&mut self, device: usize, kind: Kind) -> bool {
+        let fault = (self.step, device as u8, kind);
+        let happens = self.scenario.happens(fault);
+        if happens {
+            Scenario::note(&mut self.played, fault);
+        }
+        happens
+    }
+
+    fn evening(&mut self) -> Result<Summary, Violation> {
+        while self.now_ms < self.end_ms {
+            self.now_ms += STEP_MS;
+            self.step += 1;
+            for at in 0..self.links.len() {
+                self.links[at].luck = self.luck(Luck::Link, at);
+            }
+            let healing = self.now_ms >= self.end_ms - HEALING_MS;
+            self.deliver()?;
+            if !healing {
+                self.mishaps()?;
+                self.guests()?;
+            }
+            self.heal_if(healing);
+            self.tick()?;
+        }
+        let (classes, tickets) = (self.cloud.classes.clone(), self.cloud.tickets.clone());
+        let allowed_of = |ticket: TicketId| allowed(&classes, &tickets, ticket);
+        self.checks.healed(&self.devices, &self.cloud, self.edge.as_ref(), allowed_of)?;
+        self.any_order()?;
+        Ok(Summary {
+            admitted: self.checks.admitted,
+            refused: self.checks.refused,
+            reviewed: self.checks.reviewed,
+            conflicts: self.checks.conflicts,
+            rows: self.cloud.merged.len() as u64,
+            crashes: self.crashes,
+            decided: self.checks.decided,
+            by_crowd: self.checks.by_crowd,
+            edge_granted: self.edge.as_ref().map_or(0, Edge::granted),
+        })
+    }
+
+    pub fn post(&mut self, at_ms: i64, device: usize, number: u64, parcel: Parcel) {
         self.parcel += 1;
         self.parcels.insert((at_ms, self.parcel), (device, number, parcel));
     }
 
-    fn delay_ms(&mut self) -> i64 {
-        if self.chance.percent(3) { self.chance.between(1_000, 9_000) } else { self.chance.between(20, 600) }
+    pub fn delay_ms(&mut self, device: usize) -> i64 {
+        let luck = &mut self.links[device].luck;
+        let (slow, slow_ms, usual_ms) = (luck.percent(3), luck.between(1_000, 9_000), luck.between(20, 600));
+        if slow && self.happens(device, Kind::Slow) { slow_ms } else { usual_ms }
+    }
+
+    /// Whether something of this share of messages happens to the next one.
+    pub fn befalls(&mut self, device: usize, share: u64, kind: Kind) -> bool {
+        self.links[device].luck.percent(share) && self.happens(device, kind)
     }
 
     fn deliver(&mut self) -> Result<(), Violation> {
         while let Some(entry) = self.parcels.first_entry().filter(|entry| entry.key().0 <= self.now_ms) {
             let ((at_ms, _), (device, number, parcel)) = entry.remove_entry();
             match parcel {
+                Parcel::Up(up) if self.is_behind(device) => self.serve_at_edge(at_ms, device, number, up),
                 Parcel::Up(up) => self.serve(at_ms, device, number, up),
+                Parcel::EdgeUp(up) => self.serve_edge(at_ms, up),
+                Parcel::EdgeDown(down) => self.edge_hears(at_ms, *down),
                 Parcel::Down(down) => {
                     self.devices[device].receive(at_ms.max(self.now_ms), number, down);
                     self.look(device)?;
@@ -217,56 +310,86 @@ impl World {
                 Down::List { envelope, chunks }
             }
             Up::Ask(question) => Down::Grant(self.cloud.grant(id, &question, at_ms)),
-            Up::Listen { cursor } => {
-                if self.cloud.devices[&id].revoked {
-                    return;
-                }
-                self.links[device].session = Some(number);
-                self.links[device].stream_ms = at_ms;
-                self.tell(device, number, cursor);
+            Up::Listen { cursor, generation } => {
+                self.listen(at_ms, device, number, if generation == 0 { cursor } else { 0 });
                 return;
             }
         };
-        if self.links[device].down && !self.chance.percent(2) {
-            let arrives_ms = at_ms + self.delay_ms();
-            if self.chance.percent(4) {
-                let again_ms = arrives_ms + self.delay_ms();
+        self.answer(at_ms, device, number, down);
+    }
+
+    /// Sends a server's answer to a lane, if the way back is open.
+    pub fn answer(&mut self, at_ms: i64, device: usize, number: u64, down: Down) {
+        if self.links[device].down && !self.befalls(device, 2, Kind::Lost) {
+            let arrives_ms = at_ms + self.delay_ms(device);
+            if self.befalls(device, 4, Kind::Twice) {
+                let again_ms = arrives_ms + self.delay_ms(device);
                 self.post(again_ms, device, number, Parcel::Down(down.clone()));
             }
             self.post(arrives_ms, device, number, Parcel::Down(down));
         }
     }
 
+    /// The server that a lane talks to.
+    fn server(&self, device: usize) -> &Cloud {
+        let edge = self.edge.as_ref().filter(|_| self.is_behind(device));
+        edge.map_or(&self.cloud, Edge::site)
+    }
+
+    pub fn is_behind(&self, device: usize) -> bool {
+        self.edge.as_ref().is_some_and(|edge| edge.lanes.contains(&self.devices[device].id))
+    }
+
+    /// Whether the server would talk to this device.
+    fn heeds(&self, device: usize) -> bool {
+        let up = !self.is_behind(device) || self.edge.as_ref().is_some_and(Edge::is_running);
+        let enrolled = self.server(device).devices.get(&self.devices[device].id);
+        up && enrolled.is_some_and(|enrolled| !enrolled.revoked)
+    }
+
+    pub fn listen(&mut self, at_ms: i64, device: usize, number: u64, cursor: u64) {
+        if self.heeds(device) {
+            self.links[device].session = Some(number);
+            self.links[device].stream_ms = at_ms;
+            self.tell(device, number, cursor, true);
+        }
+    }
+
     /// The feed's next part, in order.
-    fn tell(&mut self, device: usize, number: u64, cursor: u64) {
-        let id = self.devices[device].id;
-        let events = self.cloud.feed(id, cursor, self.now_ms);
-        let delay_ms = self.delay_ms();
+    fn tell(&mut self, device: usize, number: u64, cursor: u64, with_time: bool) {
+        let server = self.server(device);
+        let events = server.feed(self.devices[device].id, cursor, with_time.then_some(self.now_ms));
+        let (generation, end) = (server.node, server.merged.len() as u64);
+        let told = (server.fed, server.list_version, server.policy.version);
+        let delay_ms = self.delay_ms(device);
         let link = &mut self.links[device];
-        link.told = (self.cloud.merged.len() as u64, self.cloud.list_version, self.cloud.policy.version);
-        link.told_ms = self.now_ms;
+        (link.told, link.told_cursor) = (told, end);
+        if with_time {
+            link.told_ms = self.now_ms;
+        }
         link.stream_ms = link.stream_ms.max(self.now_ms + delay_ms);
         let at_ms = link.stream_ms;
-        self.post(at_ms, device, number, Parcel::Down(Down::Feed(events)));
+        self.post(at_ms, device, number, Parcel::Down(Down::Feed(generation, events)));
     }
 
     fn tick(&mut self) -> Result<(), Violation> {
+        self.edge_ticks();
         for device in 0..self.devices.len() {
             if self.restarts[device].is_some_and(|at_ms| self.now_ms >= at_ms) {
                 self.restarts[device] = None;
                 self.devices[device].start(self.now_ms);
             }
-            let jitter = self.chance.draw();
+            let jitter = self.links[device].luck.draw();
             self.devices[device].tick(self.now_ms, jitter);
             self.look(device)?;
             self.stream(device);
             let out = std::mem::take(&mut self.devices[device].out);
             for (number, up) in out {
-                let open = self.links[device].up && !self.chance.percent(2);
+                let open = self.links[device].up && !self.befalls(device, 2, Kind::Lost);
                 if open {
-                    let at_ms = self.now_ms + self.delay_ms();
-                    if self.chance.percent(4) {
-                        let again_ms = at_ms + self.delay_ms();
+                    let at_ms = self.now_ms + self.delay_ms(device);
+                    if self.befalls(device, 4, Kind::Twice) {
+                        let again_ms = at_ms + self.delay_ms(device);
                         self.post(again_ms, device, number, Parcel::Up(up.clone()));
                     }
                     self.post(at_ms, device, number, Parcel::Up(up));
@@ -279,42 +402,42 @@ impl World {
     /// The feed of a device that listens: it breaks with the link, and says what is new.
     fn stream(&mut self, device: usize) {
         let Some(number) = self.devices[device].listening() else { return };
-        let id = self.devices[device].id;
-        let link = &self.links[device];
+        let heeded = self.heeds(device);
+        let server = self.server(device);
+        let state = (server.fed, server.list_version, server.policy.version);
+        let now_ms = self.now_ms;
+        let link = &mut self.links[device];
         let open = link.session == Some(number);
-        let broken = open && (!link.down || self.cloud.devices[&id].revoked);
+        let broken = open && (!link.down || !heeded);
+        let due = now_ms - link.told_ms;
         if broken {
             // Not at once: a dead line is noticed when nothing comes.
-            if self.chance.percent(10) {
+            if link.luck.percent(10) {
                 self.hang_up(device);
             }
-            return;
-        }
-        let state = (self.cloud.merged.len() as u64, self.cloud.list_version, self.cloud.policy.version);
-        let link = &self.links[device];
-        if open && (link.told != state || self.now_ms - link.told_ms >= 15_000) {
-            let cursor = link.told.0;
-            self.tell(device, number, cursor);
-        } else if !open && self.chance.percent(1) {
+        } else if open && (link.told != state || due >= TIME_EVERY_MS) {
+            let cursor = link.told_cursor;
+            self.tell(device, number, cursor, due >= TIME_EVERY_MS / 3);
+        } else if !open && link.luck.percent(1) {
             // The request to listen, or its answer, was lost.
             self.hang_up(device);
         }
     }
 
-    fn hang_up(&mut self, device: usize) {
-        let jitter = self.chance.draw();
+    pub fn hang_up(&mut self, device: usize) {
+        let jitter = self.links[device].luck.draw();
         self.devices[device].deafen(self.now_ms, jitter);
         self.links[device].session = None;
         self.drop_stream(device);
     }
 
     /// What of the feed was under way is lost with its connection.
-    fn drop_stream(&mut self, device: usize) {
-        self.parcels.retain(|_, (to, _, parcel)| *to != device || !matches!(parcel, Parcel::Down(Down::Feed(_))));
+    pub fn drop_stream(&mut self, device: usize) {
+        self.parcels.retain(|_, (to, _, parcel)| *to != device || !matches!(parcel, Parcel::Down(Down::Feed(..))));
     }
 
     /// What a device did since the last look, and what it has on its disk.
-    fn look(&mut self, device: usize) -> Result<(), Violation> {
+    pub fn look(&mut self, device: usize) -> Result<(), Violation> {
         let happened = std::mem::take(&mut self.devices[device].happened);
         for one in happened {
             let handheld = &self.devices[device];
@@ -329,9 +452,10 @@ impl World {
                 Happened::Shown { seq, green } => self.checks.shown(handheld, seq, green)?,
                 Happened::Crashed => {
                     self.crashes += 1;
-                    let pause_ms = self.chance.between(1_000, 20_000);
+                    let luck = &mut self.links[device].luck;
+                    let pause_ms = luck.between(1_000, 20_000);
+                    let reboots = luck.percent(if self.crowd { 80 } else { 40 });
                     self.restarts[device] = Some(self.now_ms + pause_ms);
-                    let reboots = self.chance.percent(40);
                     let handheld = &mut self.devices[device];
                     if reboots {
                         handheld.clocks.boot_id += 1_000;
@@ -345,208 +469,34 @@ impl World {
         self.checks.durable(&self.devices[device])
     }
 
-    fn guests(&mut self) -> Result<(), Violation> {
-        for device in 0..self.devices.len() {
-            if !self.chance.percent(4) || !self.devices[device].is_running() {
-                continue;
-            }
-            let issued = self.chance.pick(&self.cloud.tickets).clone();
-            let text = self.shown_code(&issued);
-            self.devices[device].give(self.now_ms, Input::Seen(vec![text]));
-            self.look(device)?;
-            self.staff(device)?;
-        }
-        Ok(())
-    }
-
-    fn shown_code(&mut self, issued: &Issued) -> Vec<u8> {
-        let roll = self.chance.between(0, 100);
-        let full = self.chance.percent(35);
-        let fresh_ms = self.now_ms + self.chance.between(-8_000, 8_000);
-        let text = match roll {
-            0..=3 => return b"https://menu.example".to_vec(),
-            4..=11 if !self.photos.is_empty() => return self.chance.pick(&self.photos).clone(),
-            12..=15 => self.cloud.organiser.code(issued, self.now_ms - 300_000, full),
-            16..=35 if issued.serial > Serial::FIRST => {
-                let old =
-                    Issued { serial: Serial::new(issued.serial.get() - 1).unwrap_or(Serial::FIRST), ..issued.clone() };
-                self.cloud.organiser.code(&old, fresh_ms, full)
-            }
-            _ => self.cloud.organiser.code(issued, fresh_ms, full),
-        };
-        let text = text.to_text().into_bytes();
-        if self.chance.percent(30) {
-            self.photos.push(text.clone());
-        }
-        text
-    }
-
-    /// Staff admit the rest of a group, or a supervisor overrides what the lane would not decide.
-    fn staff(&mut self, device: usize) -> Result<(), Violation> {
-        let handheld = &self.devices[device];
-        let Some(last) = handheld.bodies().last() else { return Ok(()) };
-        let (seq, outcome, way) = (last.seq, last.outcome(), last.direction);
-        let group = last.class == Some(ClassId(2)) && way == Direction::In.to_byte();
-        let act = if outcome == Some(Outcome::Admit) && group && self.chance.percent(30) {
-            StaffAct::More { of: seq, guests: self.chance.between(1, 4) as u8 }
-        } else if outcome == Some(Outcome::Review) && self.chance.percent(8) {
-            StaffAct::Override { of: Some(seq), guests: 1, staff: 7, note: "Known to us".to_owned() }
-        } else {
-            return Ok(());
-        };
-        self.devices[device].staff(self.now_ms, &act);
-        self.look(device)
-    }
-
-    fn mishaps(&mut self) -> Result<(), Violation> {
-        self.server_acts();
-        for device in 0..self.devices.len() {
-            let often =
-                |chance: &mut Chance, share: i64, trouble: u64| chance.between(0, 10_000) < share * trouble as i64;
-            let trouble = self.trouble;
-            if often(&mut self.chance, 12, trouble) {
-                self.links[device].up = !self.links[device].up;
-            }
-            if often(&mut self.chance, 12, trouble) {
-                self.links[device].down = !self.links[device].down;
-            }
-            if often(&mut self.chance, 8, trouble) {
-                (self.links[device].up, self.links[device].down) = (true, true);
-            }
-            if often(&mut self.chance, 15, trouble) && self.links[device].session.is_some() {
-                self.hang_up(device);
-            }
-            if often(&mut self.chance, 10, trouble) && self.devices[device].is_running() {
-                let points = [Point::BeforeCommit, Point::WithinCommit, Point::AfterCommit, Point::AfterShow];
-                self.devices[device].crash = Some(*self.chance.pick(&points));
-            }
-            if often(&mut self.chance, 3, trouble) && self.devices[device].is_running() {
-                self.devices[device].stop();
-                self.look(device)?;
-            }
-            if often(&mut self.chance, 3, trouble) {
-                self.devices[device].clocks.system_offset_ms = self.chance.between(-3_600_000, 3_600_000);
-            }
-        }
-        Ok(())
-    }
-
-    /// Re-issues, revocations, new keys, changed policies, stolen devices, owners that move.
-    fn server_acts(&mut self) {
-        if self.chance.between(0, 10_000) < 40 {
-            let at = self.chance.between(0, self.cloud.tickets.len() as i64) as usize;
-            let revoke = self.chance.percent(40);
-            // A server that was restored from a backup has forgotten a revocation, and its lists are newer all the same.
-            let forget = self.chance.percent(25);
-            self.cloud.list_version += 1;
-            let version = self.cloud.list_version;
-            let ticket = &mut self.cloud.tickets[at];
-            ticket.changed = version;
-            if forget {
-                ticket.revoked_to = None;
-            } else if revoke {
-                ticket.revoked_to = Some(ticket.serial);
-            } else if let Some(next) = ticket.serial.next() {
-                ticket.serial = next;
-            }
-        }
-        if self.chance.between(0, 10_000) < 3 {
-            self.cloud.organiser.generation = (self.cloud.organiser.generation + 1).min(3);
-            self.cloud.policy.version += 1;
-        }
-        if self.chance.between(0, 10_000) < 2 {
-            let ids: Vec<DeviceId> = self.cloud.devices.keys().copied().collect();
-            let id = *self.chance.pick(&ids);
-            if let Some(device) = self.cloud.devices.get_mut(&id) {
-                device.revoked = true;
-            }
-        }
-        self.move_owners();
-    }
-
-    /// A group's owner is asked to stop, and another one is named when it has, or when its time is over at its worst.
-    fn move_owners(&mut self) {
-        let now = ClockReading { now_ms: self.now_ms, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 };
-        let mut owners = self.cloud.policy.owners.clone();
-        let mut changed = false;
-        for owner in &mut owners {
-            let released = self.said_released(owner.group, owner.epoch);
-            if owner.unsettled {
-                // The old owner's word, and all its rows before, have come after all.
-                if self.said_released(owner.group, owner.epoch - 1) {
-                    owner.unsettled = false;
-                    changed = true;
-                }
-                continue;
-            }
-            let Owner::Lane { .. } = owner.owner else {
-                // The cloud hands a group to a lane when none of its grants are outstanding.
-                if self.cloud.grants.is_empty() && self.chance.between(0, 10_000) < 60 {
-                    *owner = self.lane_instead_of(owner);
-                    changed = true;
-                }
-                continue;
-            };
-            if let Some(back) = owner.back_to_the_cloud(released, &now).filter(|_| owner.releasing) {
-                *owner = back;
-                changed = true;
-            } else if !owner.releasing && (self.chance.between(0, 10_000) < 25 || now.now_ms >= owner.until_ms) {
-                owner.releasing = true;
-                changed = true;
-            }
-        }
-        if changed {
-            self.cloud.policy.owners = owners;
-            self.cloud.policy.version += 1;
-        }
-    }
-
-    fn lane_instead_of(&mut self, owner: &Ownership) -> Ownership {
-        let at = self.chance.between(0, self.devices.len() as i64) as usize;
-        let device = &self.devices[at];
-        Ownership {
-            owner: Owner::Lane { device: device.id.0, lane: device.lane.0 },
-            epoch: owner.epoch + 1,
-            until_ms: self.now_ms + self.chance.between(20_000, 120_000),
-            from_cursor: self.cloud.merged.len() as u64,
-            ..*owner
-        }
-    }
-
-    /// Whether the owner of this group and epoch has said in its journal that it stopped, and everything before is here.
-    fn said_released(&self, group: u16, epoch: u64) -> bool {
-        let note = format!("{group} {epoch}");
-        self.cloud.merged.iter().any(|(row, _)| {
-            let head = self.cloud.heads.get(&(row.body.device.0, row.body.epoch)).map_or(0, |head| head.seq);
-            row.body.act() == Some(Act::Released) && row.body.note.as_deref() == Some(&note) && row.body.seq <= head
-        })
-    }
-
     /// At the end everything works again: links, processes, clocks.
     fn heal_if(&mut self, healing: bool) {
         if !healing {
             return;
         }
-        for (device, link) in self.devices.iter_mut().zip(&mut self.links) {
+        for link in &mut self.links {
             (link.up, link.down) = (true, true);
+        }
+        for device in &mut self.devices {
             device.crash = None;
         }
     }
 
     /// The server's rows, sent to another server in another order and some twice, come to the same.
     fn any_order(&mut self) -> Result<(), Violation> {
+        let mut luck = self.luck(Luck::Order, 0);
         let mut rows: Vec<(DeviceId, SignedRow)> =
             self.cloud.merged.iter().map(|(row, _)| (row.body.device, row.row.clone())).collect();
         for at in (1..rows.len()).rev() {
-            let with = self.chance.between(0, at as i64 + 1) as usize;
+            let with = luck.between(0, at as i64 + 1) as usize;
             rows.swap(at, with);
         }
         let twice = rows.iter().take(5).cloned().collect::<Vec<_>>();
         rows.extend(twice);
         let mut other = Cloud { devices: self.cloud.devices.clone(), ..Cloud::default() };
         for (device, row) in rows {
-            let upload = ScanUpload { event: crate::organiser::EVENT.0, rows: vec![row.into()] };
-            other.upload(device, upload, self.now_ms);
+            let apart = other.devices[&device].revoked;
+            other.merge(device, vec![row], apart);
             let covered = other.heads.iter().find(|((of, _), _)| *of == device.0).map(|(key, head)| (*key, head.seq));
             let Some(((of, epoch), head)) = covered else { continue };
             let there = other.known.range((of, epoch, 0)..=(of, epoch, head)).count() as u64;
@@ -563,12 +513,11 @@ fn policy(chance: &mut Chance, lanes: u32) -> Policy {
     let home_groups = chance.between(1, 3) as u16;
     let partition =
         *chance.pick(&[Partition::Open, Partition::Bounded, Partition::Bounded, Partition::Strict, Partition::Strict]);
-    let class_partitions = if chance.percent(40) {
-        vec![ClassPartition { class: 1, partition: *chance.pick(&[Partition::Strict, Partition::Bounded]) }]
-    } else {
-        Vec::new()
-    };
-    let exits = if chance.percent(50) { chance.between(1, i64::from(lanes.div_ceil(2)) + 1) as u32 } else { 0 };
+    let own = *chance.pick(&[Partition::Strict, Partition::Bounded]);
+    let class_partitions =
+        if chance.percent(40) { vec![ClassPartition { class: 1, partition: own }] } else { Vec::new() };
+    let exits = chance.between(1, i64::from(lanes.div_ceil(2)) + 1) as u32;
+    let exits = if chance.percent(50) { exits } else { 0 };
     let lane = |lane: u32| LanePolicy {
         lane,
         name: format!("Lane {lane}"),

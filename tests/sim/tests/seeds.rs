@@ -12,12 +12,16 @@ fn a_few_evenings_break_no_promise() {
                 total.admitted += one.admitted;
                 total.crashes += one.crashes;
                 total.conflicts += one.conflicts;
+                total.decided += one.decided;
+                total.by_crowd += one.by_crowd;
+                total.edge_granted += one.edge_granted;
             }
             Err(violation) => panic!("seed {seed}: {violation:?}"),
         }
     }
     // An evening on which nothing happens proves nothing.
     assert!(total.admitted > 10 * seeds && total.crashes > seeds && total.conflicts > 0, "{total:?}");
+    assert!(total.decided > seeds && total.by_crowd > 0 && total.edge_granted > 0, "{total:?}");
 }
 
 #[test]

@@ -163,6 +163,7 @@ pub enum Trouble {
     Storage,
     Device,
     Source,
+    Clock,
     Server,
     List,
     Bundle,

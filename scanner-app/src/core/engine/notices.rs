@@ -14,13 +14,14 @@ impl Engine {
         let notice = |(kind, text): (&Trouble, &String)| Notice {
             severity: match kind {
                 Trouble::Storage | Trouble::Source | Trouble::Device => Severity::Error,
-                Trouble::Server | Trouble::List | Trouble::Bundle | Trouble::Rows => Severity::Warning,
+                Trouble::Server | Trouble::List | Trouble::Bundle | Trouble::Rows | Trouble::Clock => Severity::Warning,
                 Trouble::Recorder | Trouble::Sound => Severity::Info,
             },
             title: match kind {
                 Trouble::Storage => "Storage trouble",
                 Trouble::Device => "Handheld trouble",
                 Trouble::Source => "No codes come in",
+                Trouble::Clock => "Clock",
                 Trouble::Server => "Server not reached",
                 Trouble::List => "List not updated",
                 Trouble::Bundle => "Keys not updated",

@@ -60,7 +60,7 @@ impl SignedTime {
         let payload = envelope::open_kept(Purpose::Time, &self.0, trust, event)?;
         let format = EnvelopeError::Format { expected: Purpose::Time };
         let time: TimePayload = crate::wire::from_cbor(payload).map_err(|_| format)?;
-        envelope::open(Purpose::Time, &self.0, trust, event, time.unix_ms.div_euclid(1000))?;
+        envelope::signed_within(Purpose::Time, &self.0, trust, event, time.unix_ms.div_euclid(1000))?;
         Ok(time.unix_ms)
     }
 }
