@@ -72,6 +72,8 @@ pub struct View {
     pub tally_text: String,
     pub last_text: String,
     pub notices: Vec<Notice>,
+    /// What staff ask or check of every guest at this lane; empty where the page has no place for it.
+    pub questions: Vec<String>,
     pub conflicts: Vec<NamedConflict>,
     pub eye: Eye,
     pub code_in_view: bool,

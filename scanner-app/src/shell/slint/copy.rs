@@ -21,6 +21,7 @@ pub(super) fn copy(view: &View, gate: &Gate<'_>) {
     gate.set_last_text(text(&view.last_text));
     gate.set_notices(model(view.notices.iter().map(notice)));
     gate.set_conflicts(model(view.conflicts.iter().map(conflict)));
+    gate.set_questions(list(&view.questions));
     let (camera, camera_text) = match &view.eye {
         Eye::Starting => (CameraState::Starting, ""),
         Eye::Live => (CameraState::Live, ""),
@@ -116,6 +117,14 @@ fn conflict(named: &NamedConflict) -> Conflict {
         ticket_class: text(&named.class),
         summary: format!("{} guests inside, allowed {}", conflict.most_inside, conflict.allowed).into(),
         admissions: model(std::iter::zip(&conflict.passages, &named.passages).map(passage)),
+    }
+}
+
+/// Several lines as one text; a single one needs no sign before it.
+fn list(lines: &[String]) -> SharedString {
+    match lines {
+        [only] => text(only),
+        lines => lines.iter().map(|line| format!("\u{2022} {line}")).collect::<Vec<_>>().join("\n").into(),
     }
 }
 
