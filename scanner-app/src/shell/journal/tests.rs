@@ -8,6 +8,8 @@ use ticket_signer::{
     ListedTicket, Role, SecretKey, TicketId, TicketStatus, TrustStore, UntrustedCode, VerifyContext, verify,
 };
 
+mod retain;
+
 use super::*;
 use crate::core::hear::ReceivedPassage;
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, Packed, full, listed, short};

@@ -27,6 +27,7 @@ use super::journal::{Journal, JournalError, StationRecord, SyncDatabase};
 use super::keystore::{self, KeyStoreError};
 use super::places::{self, Standing};
 use crate::core::engine::{Input, SyncNews, Trouble};
+use crate::core::retention::Retention;
 use crate::core::station::{self, BundleError, Known, Station};
 use crate::core::sync_plan::{Backoff, Cursors, ListRefusal, Step, plan};
 
@@ -295,6 +296,7 @@ impl Talk {
                 Step::PushRows { after, count } => self.step_push(&server, &shared, after, count, &mut cursors),
                 Step::FetchList { cursor } => self.step_list(&server, &shared, cursor, &mut cursors),
                 Step::Wait { until_ms } => {
+                    self.forget(&current(&shared))?;
                     self.rest(&mut cursors, until_ms)?;
                     continue;
                 }
@@ -308,6 +310,7 @@ impl Talk {
                 }
                 Err(SyncError::Http(error)) if error.status().is_none() => {
                     self.outlet.trouble(Trouble::Server, &error);
+                    self.forget(&current(&shared))?;
                     self.wait_out(&mut cursors);
                 }
                 Err(error @ (SyncError::Journal(_) | SyncError::Key(_))) => return Err(error),
@@ -317,6 +320,13 @@ impl Talk {
                 }
             }
         }
+    }
+
+    /// Forgets what the policy says is over, while nothing else is due.
+    fn forget(&mut self, station: &Station) -> Result<(), JournalError> {
+        let Some(retention) = Retention::of(station, self.settings.clock.read()) else { return Ok(()) };
+        while self.inbox.is_empty() && self.journal.forget(&retention)? {}
+        Ok(())
     }
 
     /// Waits until something is due, and uses the quiet for what can wait.
