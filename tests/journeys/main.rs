@@ -8,6 +8,7 @@ mod misuse;
 mod recordings;
 mod ticket_page;
 mod walk_in;
+mod wipe;
 
 use anyhow::Result;
 use turnstone_tests::office::Office;

@@ -129,6 +129,9 @@ screens! {
             "Dieser Anmeldecode gehört zu einer anderen Veranstaltung. Bei der Aufsicht einen neuen verlangen.".into(),
         );
     };
+    wiped "54-wiped" PORTRAIT, |app| setups::wiped(app);
+    wiped_small "55-wiped-320x480" SMALL, |app| setups::wiped(app);
+    wiped_wide "56-wiped-800x480" WIDE, |app| setups::wiped(app);
     conflicts "51-conflicts" PORTRAIT, |app| setups::conflicts(app);
     about "52-about" PORTRAIT, |app| gate(app).set_screen(ScreenKind::About);
     about_german "53-about-german" PORTRAIT, |app| {

@@ -44,6 +44,15 @@ pub fn starting(app: &GateWindow) {
     gate(app).set_starting_text("Checking the journal".into());
 }
 
+pub fn wiped(app: &GateWindow) {
+    gate(app).set_screen(ScreenKind::Wiped);
+    gate(app).set_starting_text(
+        "The organiser had this handheld wiped. 1,204 scans wait for a receipt: leave it on and connected until it says \
+         no more"
+            .into(),
+    );
+}
+
 pub fn enrol(app: &GateWindow) {
     gate(app).set_screen(ScreenKind::Enrol);
     gate(app).set_enrol_text("Waiting for a code".into());

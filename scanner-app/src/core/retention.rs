@@ -83,6 +83,12 @@ mod tests {
         assert!(over(at(NOW_MS + 60_000, 0, false), &row(EVENT.0 + 1, NOW_MS)), "another event is not served here");
         assert!(at(ends + 60_000, 0, false).unwrap().event_is_over() && !at(ends, 0, false).unwrap().event_is_over());
         station.policy = None;
-        assert!(Retention::of(&station, ClockReading { now_ms: i64::MAX, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 }).is_none());
+        assert!(
+            Retention::of(
+                &station,
+                ClockReading { now_ms: i64::MAX, uncertainty_ms: 0, in_doubt: false, offset_ms: 0 }
+            )
+            .is_none()
+        );
     }
 }

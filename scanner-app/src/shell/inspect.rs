@@ -145,8 +145,9 @@ pub fn check(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool, 
     let clock = Clock::new(journal.anchor()?).read();
     let key = keystore::read(folder)?;
     let (place, list) = match places::load(&journal)? {
-        Standing::Nowhere => (json!("none"), Value::Null),
+        Standing::Nowhere => (json!(if journal.wiped()?.is_some() { "wiped" } else { "none" }), Value::Null),
         Standing::Pending(record) => (json!({ "server": record.server, "state": "pending" }), Value::Null),
+        Standing::Wiped(record, _) => (json!({ "server": record.server, "state": "wiped" }), Value::Null),
         Standing::Placed(record, station) => {
             let list = journal.live_list(station.event_id())?;
             let place = json!({

@@ -293,7 +293,11 @@ mod tests {
         let at = time(T, 61_000, 1);
         hear(&mut clock, 0..31, T + 360_000, at);
         let reading = clock.read(at);
-        assert_eq!((reading.now_ms, reading.in_doubt), (T + 60_000, false), "all phones of a network may be wrong at once");
+        assert_eq!(
+            (reading.now_ms, reading.in_doubt),
+            (T + 60_000, false),
+            "all phones of a network may be wrong at once"
+        );
         let says = clock.crowd(at).unwrap();
         assert_eq!((says.moved_ms, says.left_ms, says.signed), (0, middle(T + 360_000) - T - 60_000, true));
         // Four days later drift has made it unsure, and it takes help.

@@ -52,6 +52,8 @@ struct LaneFeed {
     list: u64,
     policy: u64,
     time_ms: i64,
+    /// A device that is to be wiped was told to ask for its bundle, in whose place it gets the wipe.
+    wipe_told: bool,
     /// There is more to say than fitted into the last part, or nothing was said yet.
     behind: bool,
 }
@@ -59,7 +61,7 @@ struct LaneFeed {
 /// The feed of a lane from `cursor` on.
 pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
     let news = gate.news.of(device.event_id).subscribe();
-    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, behind: true };
+    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, wipe_told: false, behind: true };
     let parts = futures_util::stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
         Some((futures_util::stream::iter(events.into_iter().map(Ok)), feed))
@@ -93,6 +95,11 @@ impl LaneFeed {
         let mut events = Vec::new();
         let mut tx = self.gate.platform.store.read().await?;
         let device = store::device(&mut tx, self.device.id).await?;
+        if device.as_ref().is_some_and(|device| device.wiped_at_ms.is_some()) {
+            self.behind = false;
+            let told = std::mem::replace(&mut self.wipe_told, true);
+            return if told { Ok(None) } else { Ok(Some(vec![self.event(&FeedMessage::Trust)?])) };
+        }
         if device.is_none_or(|device| device.state != DeviceState::Confirmed) {
             return Ok(None);
         }

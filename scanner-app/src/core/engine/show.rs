@@ -4,8 +4,8 @@ use gate_core::Reach;
 use jiff::tz::TimeZone;
 
 use super::{Engine, IN_VIEW_MS, Moment, OnScreen, Overlay, Phase, Place};
-use crate::core::present::{Tone, times};
 use crate::core::present::view::{Page, View};
+use crate::core::present::{Tone, times};
 
 /// A list of this age is worth a look, in milliseconds.
 const LIST_OLD_MS: i64 = 30 * 60_000;
@@ -83,6 +83,7 @@ impl Engine {
             (OnScreen::Nothing, Phase::Asking { server }) => {
                 Page::Enrol { text: format!("Asking {} for a place", host(server)), error: String::new() }
             }
+            (OnScreen::Nothing, Phase::Wiped { waiting }) => Page::Wiped { text: wiped_text(*waiting) },
             (OnScreen::Nothing, Phase::Pending { fingerprint, server }) => Page::Confirm {
                 fingerprint: fingerprint.split('-').map(str::to_owned).collect(),
                 server: host(server).to_owned(),
@@ -119,6 +120,13 @@ fn list_text(place: Option<&Place>, at: Moment) -> String {
             age => format!("List {} old", times::span(age)),
         },
     }
+}
+
+fn wiped_text(waiting: u64) -> String {
+    let scans = if waiting == 1 { "1 scan waits".to_owned() } else { format!("{} scans wait", grouped(waiting)) };
+    format!(
+        "The organiser had this handheld wiped. {scans} for a receipt: leave it on and connected until it says no more"
+    )
 }
 
 fn waiting_text(place: Option<&Place>) -> String {

@@ -17,6 +17,10 @@ pub enum Page {
         fingerprint: Vec<String>,
         server: String,
     },
+    /// Wiped, with scans that wait for their receipts.
+    Wiped {
+        text: String,
+    },
     Ready,
     Verdict(Box<Verdict>),
     /// Nothing could be recorded, and what to do.

@@ -19,6 +19,7 @@ mod station;
 mod tests;
 mod turn;
 mod tx;
+mod wipe;
 
 use std::sync::Arc;
 

@@ -57,6 +57,10 @@ fn page(page: &Page, gate: &Gate<'_>) -> ScreenKind {
             gate.set_server_name(text(server));
             ScreenKind::Confirm
         }
+        Page::Wiped { text: wiped } => {
+            gate.set_starting_text(text(wiped));
+            ScreenKind::Wiped
+        }
         Page::Ready => ScreenKind::Ready,
         Page::Verdict(verdict) => self::verdict(verdict, gate),
         Page::Fault { sentence, next_step } => {

@@ -22,7 +22,10 @@ async fn questions_and_keeping_are_in_the_signed_policy() {
     assert_eq!((status, &kept["keep_rows_days"]), (StatusCode::OK, &2.into()), "{kept}");
     assert_eq!(kept["lanes"][0]["questions"], json!(["Ausweis pr\u{fc}fen"]));
     let asked = policy().await;
-    assert_eq!((asked.keep_rows_s, &asked.lanes[0].questions[..]), (2 * 86_400, &["Ausweis pr\u{fc}fen".to_owned()][..]));
+    assert_eq!(
+        (asked.keep_rows_s, &asked.lanes[0].questions[..]),
+        (2 * 86_400, &["Ausweis pr\u{fc}fen".to_owned()][..])
+    );
     for unfit in [json!(["", "x"]), json!(["a\nb"]), json!(["x".repeat(121)]), json!(["a", "b", "c", "d", "e", "f"])] {
         let (status, problem) = put(&server, asks(unfit)).await;
         assert_eq!((status, &problem["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &"lanes".into()), "{problem}");

@@ -11,8 +11,7 @@ use crate::shell::places::{self, Standing};
 pub(super) fn receipt(world: &mut World, seq: u64) {
     let epoch = world.journal.head().unwrap().epoch;
     let hash = world.journal.row_hash(epoch, seq).unwrap().unwrap();
-    let payload =
-        ReceiptPayload { device: DEVICE.0, event: EVENT.0, epoch, seq, hash: hash.into(), at_ms: NOW_MS };
+    let payload = ReceiptPayload { device: DEVICE.0, event: EVENT.0, epoch, seq, hash: hash.into(), at_ms: NOW_MS };
     let receipt: Receipt = payload.seal(&world.organiser.key(Role::Receipt)).unwrap();
     world.journal.keep_receipt(&payload, &receipt).unwrap();
 }
