@@ -10,6 +10,7 @@ mod planned_evening;
 mod recordings;
 mod ticket_page;
 mod walk_in;
+mod wipe;
 
 use anyhow::Result;
 use turnstone_tests::office::Office;

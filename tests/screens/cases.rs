@@ -74,6 +74,32 @@ screens! {
         gate(app).set_ticket_class("Rollstuhlfahrer-Begleitperson Innenraum".into());
         gate(app).set_mark_unlisted(true);
     };
+    admit_asks "16-admit-asks" PORTRAIT, |app| {
+        setups::welcome(app);
+        gate(app).set_questions("Check the photo ID against the ticket".into());
+    };
+    admit_asks_much "17-admit-asks-much" PORTRAIT, |app| {
+        setups::welcome(app);
+        gate(app).set_count("2 of 4".into());
+        gate(app).set_mark_flagged(true);
+        setups::questions(app);
+    };
+    admit_asks_german "18-admit-asks-german" PORTRAIT, |app| {
+        setups::german_place(app);
+        setups::admit(app);
+        gate(app).set_title("Einlassen".into());
+        gate(app).set_ticket_class("Rollstuhlfahrer-Begleitperson Innenraum".into());
+        setups::questions_german(app);
+    };
+    ready_asks "19-ready-asks" PORTRAIT, |app| {
+        setups::ready(app);
+        gate(app).set_questions("Check the photo ID against the ticket".into());
+    };
+    ready_asks_german "20-ready-asks-german" PORTRAIT, |app| {
+        setups::ready(app);
+        setups::german_place(app);
+        setups::questions_german(app);
+    };
     refuse_used "21-refuse-used" PORTRAIT, |app| setups::refuse_used(app);
     refuse_not_a_ticket "22-refuse-not-a-ticket" PORTRAIT, |app| {
         setups::refuse_used(app);
@@ -103,6 +129,9 @@ screens! {
             "Dieser Anmeldecode gehört zu einer anderen Veranstaltung. Bei der Aufsicht einen neuen verlangen.".into(),
         );
     };
+    wiped "54-wiped" PORTRAIT, |app| setups::wiped(app);
+    wiped_small "55-wiped-320x480" SMALL, |app| setups::wiped(app);
+    wiped_wide "56-wiped-800x480" WIDE, |app| setups::wiped(app);
     conflicts "51-conflicts" PORTRAIT, |app| setups::conflicts(app);
     about "52-about" PORTRAIT, |app| gate(app).set_screen(ScreenKind::About);
     about_german "53-about-german" PORTRAIT, |app| {
@@ -135,6 +164,22 @@ screens! {
     wide_confirm "76-confirm-800x480" WIDE, |app| setups::confirm(app);
     wide_enrol "77-enrol-800x480" WIDE, |app| setups::enrol(app);
     wide_refuse_long "78-refuse-long-800x480" WIDE, |app| setups::refuse_long(app);
+    small_ready_asks "69-ready-asks-320x480" SMALL, |app| {
+        setups::ready(app);
+        setups::questions(app);
+    };
+    small_admit_asks "70-admit-asks-320x480" SMALL, |app| {
+        setups::welcome(app);
+        setups::questions(app);
+    };
+    wide_admit_asks "79-admit-asks-800x480" WIDE, |app| {
+        setups::welcome(app);
+        setups::questions(app);
+    };
+    wide_ready_asks "80-ready-asks-800x480" WIDE, |app| {
+        setups::ready(app);
+        setups::questions(app);
+    };
     large_ready "81-ready-720x1280" LARGE, |app| setups::ready(app);
     large_refuse "82-refuse-720x1280" LARGE, |app| setups::refuse_used(app);
 }

@@ -44,6 +44,15 @@ pub fn starting(app: &GateWindow) {
     gate(app).set_starting_text("Checking the journal".into());
 }
 
+pub fn wiped(app: &GateWindow) {
+    gate(app).set_screen(ScreenKind::Wiped);
+    gate(app).set_starting_text(
+        "The organiser had this handheld wiped. 1,204 scans wait for a receipt: leave it on and connected until it says \
+         no more"
+            .into(),
+    );
+}
+
 pub fn enrol(app: &GateWindow) {
     gate(app).set_screen(ScreenKind::Enrol);
     gate(app).set_enrol_text("Waiting for a code".into());
@@ -96,6 +105,41 @@ pub fn admit(app: &GateWindow) {
     gate.set_sequence(1);
     gate.set_title("Admit".into());
     gate.set_ticket_class("Standing".into());
+}
+
+/// As a gate says it.
+pub fn welcome(app: &GateWindow) {
+    admit(app);
+    let gate = gate(app);
+    gate.set_title("Welcome".into());
+    gate.set_sentence("The ticket is valid.".into());
+    gate.set_next_step("Let the guest through.".into());
+    gate.set_reason_code("admitted".into());
+}
+
+/// As many and as long as a policy may have them.
+pub fn questions(app: &GateWindow) {
+    let questions = [
+        "Check the photo ID: the name on it must be the name that the guest tells you, and the photo must show the guest",
+        "No bags larger than A4; send larger ones to the cloakroom at the north entrance before you let their owner in",
+        "No glass, no cans, no umbrellas",
+        "Under 16 only with an adult who has a ticket for the same block",
+        "Hand out one wristband for each guest and close it yourself",
+    ];
+    gate(app).set_questions(listed(&questions).into());
+}
+
+pub fn questions_german(app: &GateWindow) {
+    let questions = [
+        "Lichtbildausweis prüfen: Schwerbehindertenausweis mit Merkzeichen B",
+        "Keine Taschen größer als A4",
+        "Unter 16 Jahren nur in Begleitung einer erziehungsberechtigten Person",
+    ];
+    gate(app).set_questions(listed(&questions).into());
+}
+
+fn listed(questions: &[&str]) -> String {
+    questions.iter().map(|question| format!("\u{2022} {question}")).collect::<Vec<_>>().join("\n")
 }
 
 pub fn refuse_used(app: &GateWindow) {

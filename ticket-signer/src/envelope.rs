@@ -19,6 +19,8 @@ pub enum Purpose {
     Receipt,
     /// The owner's word that one device may admit a ticket.
     Grant,
+    /// The word that one device forgets its lists and place.
+    Wipe,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
             Purpose::Policy | Purpose::Grant => Role::Policy,
             Purpose::Time => Role::Time,
             Purpose::Receipt => Role::Receipt,
+            Purpose::Wipe => Role::Device,
         }
     }
 
@@ -38,6 +41,7 @@ impl Purpose {
             Purpose::Time => domain::TIME,
             Purpose::Receipt => domain::RECEIPT,
             Purpose::Grant => domain::GRANT,
+            Purpose::Wipe => domain::WIPE,
         }
     }
 }

@@ -11,8 +11,7 @@ pub fn crowd_news(says: Option<CrowdSays>) -> SyncNews {
     let side = |ms: i64| if ms < 0 { "behind" } else { "ahead of" };
     match says {
         Some(CrowdSays { left_ms, signed, .. }) if left_ms.abs() >= CORRECTION_MIN_MS => {
-            let what =
-                format!("Most guests' phones are {} {} this handheld", span(left_ms.abs()), side(left_ms));
+            let what = format!("Most guests' phones are {} {} this handheld", span(left_ms.abs()), side(left_ms));
             told(if signed {
                 format!(
                     "{what}, whose time is the server's. Guests with a network open their ticket's page anew; for others a \
@@ -44,8 +43,12 @@ mod tests {
             SyncNews::Trouble { kind: Trouble::Clock, message } => message,
             news => format!("{news:?}"),
         };
-        assert!(said(0, 360_000, true).starts_with("Most guests' phones are 6 min ahead of this handheld, whose time is"));
-        assert!(said(0, -7_200_000, false).starts_with("Most guests' phones are 2 h behind this handheld, further than"));
+        assert!(
+            said(0, 360_000, true).starts_with("Most guests' phones are 6 min ahead of this handheld, whose time is")
+        );
+        assert!(
+            said(0, -7_200_000, false).starts_with("Most guests' phones are 2 h behind this handheld, further than")
+        );
         assert!(said(-240_000, 2_000, false).contains("clock back by 4 min"));
         assert_eq!(crowd_news(None), SyncNews::Mended(Trouble::Clock));
         assert_eq!(

@@ -6,5 +6,6 @@ pub mod engine;
 pub mod hear;
 pub mod present;
 pub mod report;
+pub mod retention;
 pub mod station;
 pub mod sync_plan;

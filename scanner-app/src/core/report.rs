@@ -67,6 +67,10 @@ pub enum Report {
         frames: u64,
         read: u64,
     },
+    /// The organiser had the handheld wiped; so many rows wait for their receipts.
+    Wiped {
+        waiting: u64,
+    },
     /// The source has nothing more to say.
     Ended,
 }
@@ -105,6 +109,7 @@ impl Report {
             }
             Report::Recorder { frames_max: None } => json!({ "event": "recorder", "state": "off" }),
             Report::Replayed { frames, read } => json!({ "event": "replayed", "frames": frames, "read": read }),
+            Report::Wiped { waiting } => json!({ "event": "wiped", "rows_waiting": waiting }),
             Report::Ended => json!({ "event": "ended" }),
         }
     }

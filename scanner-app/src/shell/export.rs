@@ -66,12 +66,13 @@ pub fn export(folder: &Path, file: &Path) -> Result<u64, ExportError> {
 
 fn write_rows(journal: &Journal, out: &mut BufWriter<File>, file: &str) -> Result<u64, ExportError> {
     let failed = |error| ExportError::Write { file: file.to_owned(), error };
-    let mut seq = 0;
+    let base = journal.base()?.seq;
+    let mut seq = base;
     loop {
         let rows = journal.rows_after(seq, BATCH)?;
         if rows.is_empty() {
             out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed)?;
-            return Ok(seq);
+            return Ok(seq - base);
         }
         seq += rows.len() as u64;
         let lines: Vec<Value> = rows

@@ -471,7 +471,15 @@ impl Gate {
     /// Reads place, policy, names and list again.
     fn reload(&mut self, first: bool) -> Result<(), GateError> {
         let news = match places::load(&self.journal)? {
-            Standing::Nowhere => PlaceNews::None,
+            Standing::Nowhere => {
+                self.standing = None;
+                if self.journal.wiped()?.is_some() { PlaceNews::Wiped { waiting: 0 } } else { PlaceNews::None }
+            }
+            Standing::Wiped(..) => {
+                self.standing = None;
+                let progress = self.journal.progress()?;
+                PlaceNews::Wiped { waiting: progress.head.seq.saturating_sub(progress.receipted_seq) }
+            }
             Standing::Pending(record) => match keystore::read(&self.folder)? {
                 Some(key) => {
                     PlaceNews::Pending { fingerprint: key.public().spoken_fingerprint(), server: record.server }

@@ -74,7 +74,8 @@ fn placed_with(folder: &Path, tickets: u64) -> i64 {
     journal.keep_confirmed(&confirmed).unwrap();
     let at = clock.device();
     journal.keep_anchor(&clock.take_signed(at.system_ms, at, clock.device()).unwrap()).unwrap();
-    let list = organiser.list(4, 0, &(1..=tickets).map(|ticket| listed(ticket, 2, TicketStatus::Active)).collect::<Vec<_>>());
+    let list =
+        organiser.list(4, 0, &(1..=tickets).map(|ticket| listed(ticket, 2, TicketStatus::Active)).collect::<Vec<_>>());
     let mut staging = journal.stage(&list.envelope, &list.manifest).unwrap();
     let chunk = gate_core::pack::open(&list.manifest.chunks[0], &list.chunks[0].bytes).unwrap();
     journal.stage_chunk(&mut staging, &chunk).unwrap();
@@ -213,9 +214,9 @@ fn a_crowd_of_guests_puts_a_wrong_clock_right_and_their_codes_are_fresh_again() 
     expected.extend(vec![outcome("admit", "admitted"); 2]);
     assert_eq!(verdicts(&lines), expected);
     let warned = |word: &str| {
-        lines.iter().any(|line| {
-            line["event"] == "warning" && line["message"].as_str().is_some_and(|text| text.contains(word))
-        })
+        lines
+            .iter()
+            .any(|line| line["event"] == "warning" && line["message"].as_str().is_some_and(|text| text.contains(word)))
     };
     assert!(warned("moved this handheld's clock back by"), "{lines:?}");
 

@@ -47,6 +47,7 @@ pub fn journal(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool
     let (_, journal) = open(folder)?;
     let key = device_key(folder)?;
     let progress = journal.progress()?;
+    let forgotten = journal.base()?.seq;
     let mut failed = None;
     let audit = journal.audit(&key, |body, row| {
         let line = if as_json { row_json(body, row, progress.receipted_seq).to_string() } else { row_text(body) };
@@ -59,16 +60,20 @@ pub fn journal(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool
     }
     let sound = audit.is_ok();
     match audit {
-        Ok(rows) if as_json => {
+        Ok(last) if as_json => {
             let summary = json!({
-                "rows": rows, "chain": "whole", "shown_seq": progress.shown_seq, "receipted_seq": progress.receipted_seq,
+                "rows": last - forgotten, "forgotten": forgotten, "chain": "whole", "shown_seq": progress.shown_seq,
+                "receipted_seq": progress.receipted_seq,
             });
             writeln!(out, "{}", json!({ "summary": summary }))?;
         }
-        Ok(rows) => writeln!(
+        Ok(last) => writeln!(
             out,
-            "{rows} rows; chain and signatures are whole; receipted up to {}, shown up to {}",
-            progress.receipted_seq, progress.shown_seq
+            "{} rows{}; chain and signatures are whole; receipted up to {}, shown up to {}",
+            last - forgotten,
+            if forgotten > 0 { format!(" ({forgotten} before them were forgotten by policy)") } else { String::new() },
+            progress.receipted_seq,
+            progress.shown_seq
         )?,
         Err(fault) if as_json => writeln!(out, "{}", json!({ "summary": { "chain": fault.to_string() } }))?,
         Err(fault) => writeln!(out, "The chain does not stand: {fault}. Take the handheld out of use and keep it.")?,
@@ -136,11 +141,13 @@ pub fn check(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool, 
     let (database, journal) = open(folder)?;
     let settings = journal.settings()?;
     let progress = journal.progress()?;
+    let forgotten = journal.base()?.seq;
     let clock = Clock::new(journal.anchor()?).read();
     let key = keystore::read(folder)?;
     let (place, list) = match places::load(&journal)? {
-        Standing::Nowhere => (json!("none"), Value::Null),
+        Standing::Nowhere => (json!(if journal.wiped()?.is_some() { "wiped" } else { "none" }), Value::Null),
         Standing::Pending(record) => (json!({ "server": record.server, "state": "pending" }), Value::Null),
+        Standing::Wiped(record, _) => (json!({ "server": record.server, "state": "wiped" }), Value::Null),
         Standing::Placed(record, station) => {
             let list = journal.live_list(station.event_id())?;
             let place = json!({
@@ -169,7 +176,7 @@ pub fn check(folder: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool, 
     let [journal_mode, synchronous, foreign_keys] = settings;
     let found = json!({
         "database": { "bytes": database.size_bytes(), "journal_mode": journal_mode, "synchronous": synchronous, "foreign_keys": foreign_keys },
-        "journal": { "rows": progress.head.seq, "chain": chain, "receipted_seq": progress.receipted_seq, "shown_seq": progress.shown_seq },
+        "journal": { "rows": progress.head.seq - forgotten, "forgotten": forgotten, "chain": chain, "receipted_seq": progress.receipted_seq, "shown_seq": progress.shown_seq },
         "replay": database.is_replay()?,
         "fingerprint": key.map(|key| key.public().spoken_fingerprint()),
         "place": place,

@@ -56,6 +56,17 @@ pub fn read_or_make(folder: &Path) -> Result<SecretKey, KeyStoreError> {
     Ok(key)
 }
 
+/// Forgets the device's key. Without one this does nothing.
+pub fn forget(folder: &Path) -> Result<(), KeyStoreError> {
+    let path = folder.join(FILE);
+    let removed = match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Ok(()) => File::open(folder).and_then(|folder| folder.sync_all()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(|error| KeyStoreError::Io { path, error })
+}
+
 fn write(folder: &Path, path: &Path, key: &SecretKey) -> std::io::Result<()> {
     let part = folder.join(format!(".{FILE}.part"));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;

@@ -18,6 +18,8 @@ pub enum Standing {
     /// A place was asked for.
     Pending(StationRecord),
     Placed(StationRecord, Arc<Station>),
+    /// Wiped, and some of its rows may still wait for their receipts.
+    Wiped(StationRecord, Arc<Station>),
 }
 
 /// Reads it. What was kept was checked when it came; keys and policy are checked again all the same.
@@ -54,7 +56,11 @@ pub fn load(journal: &Journal) -> Result<Standing, JournalError> {
         minimum_list_version: confirmed.minimum_list_version,
         policy,
     };
-    Ok(Standing::Placed(record, Arc::new(station)))
+    let station = Arc::new(station);
+    Ok(match journal.wiped()? {
+        Some(_) => Standing::Wiped(record, station),
+        None => Standing::Placed(record, station),
+    })
 }
 
 /// The rows of a bundle that was checked.

@@ -140,6 +140,10 @@ pub struct Policy {
     /// How long a handheld may work without contact, in seconds.
     #[serde(default = "defaults::lease_s")]
     pub lease_s: u32,
+    /// How long a handheld keeps rows that the cloud has signed for, with the codes in them, after the event's end, in
+    /// seconds.
+    #[serde(default = "defaults::keep_rows_s")]
+    pub keep_rows_s: u32,
     /// Classes whose printed tickets are accepted.
     #[serde(default)]
     pub printed_classes: Vec<u16>,
@@ -170,6 +174,7 @@ impl Default for Policy {
             freshness_steps: defaults::freshness_steps(),
             hold_off_ms: defaults::hold_off_ms(),
             lease_s: defaults::lease_s(),
+            keep_rows_s: defaults::keep_rows_s(),
             printed_classes: Vec::new(),
             unlisted_printed: UnlistedPrinted::default(),
             home_groups: defaults::home_groups(),
@@ -190,6 +195,9 @@ mod defaults {
     }
     pub(super) fn lease_s() -> u32 {
         12 * 3600
+    }
+    pub(super) fn keep_rows_s() -> u32 {
+        30 * 86_400
     }
     pub(super) fn home_groups() -> u16 {
         1
@@ -330,6 +338,8 @@ impl Policy {
             "the hold-off is longer than a minute (60,000 ms)"
         } else if !(60..=7 * 86_400).contains(&self.lease_s) {
             "the lease must be between one minute and seven days"
+        } else if self.keep_rows_s > 3_660 * 86_400 {
+            "handhelds would keep rows for more than ten years"
         } else if !groups_apart || self.owners.iter().any(|own| own.group >= self.home_groups) {
             "the owners name a group twice, or one that does not exist"
         } else if !self.owners.iter().all(owner_known) {

@@ -102,6 +102,8 @@ pub struct LaneRules {
     pub home_group: u16,
     /// The classes that enter here; empty means all.
     pub classes: Vec<u16>,
+    /// What staff ask or check of every guest, as they read it.
+    pub questions: Vec<String>,
 }
 
 /// What the organiser decided about an event's gates.
@@ -117,6 +119,8 @@ pub struct PolicyRules {
     pub unlisted_printed: UnlistedPrinted,
     pub hold_off_ms: u32,
     pub lease_hours: u32,
+    /// How long handhelds keep rows that the server has signed for, after the event's end.
+    pub keep_rows_days: u32,
     pub home_groups: u16,
     pub lanes: Vec<LaneRules>,
 }

@@ -44,6 +44,9 @@ struct LaneRulesBody {
     /// The classes that enter here; empty means all.
     #[serde(default)]
     classes: Vec<u16>,
+    /// What staff ask or check of every guest, as they read it: at most 5, of 120 bytes each.
+    #[serde(default)]
+    questions: Vec<String>,
 }
 
 /// What the organiser decides about an event's gates. What is left away has its default.
@@ -71,6 +74,10 @@ struct PolicyRulesBody {
     /// How long a handheld may work without contact.
     #[serde(default = "defaults::lease_hours")]
     lease_hours: u32,
+    /// How many days after the event's end handhelds keep rows (with the codes that they read) that this server has signed
+    /// for.
+    #[serde(default = "defaults::keep_rows_days")]
+    keep_rows_days: u32,
     /// How many groups of lanes share the tickets between them while cut off.
     #[serde(default = "defaults::home_groups")]
     home_groups: u16,
@@ -96,6 +103,9 @@ mod defaults {
     }
     pub(super) fn lease_hours() -> u32 {
         12
+    }
+    pub(super) fn keep_rows_days() -> u32 {
+        super::super::rules::KEEP_ROWS_DAYS
     }
     pub(super) fn home_groups() -> u16 {
         1
@@ -193,11 +203,17 @@ impl From<PolicyRulesBody> for PolicyRules {
             unlisted_printed: body.unlisted_printed.into(),
             hold_off_ms: body.hold_off_ms,
             lease_hours: body.lease_hours,
+            keep_rows_days: body.keep_rows_days,
             home_groups: body.home_groups,
             lanes: body
                 .lanes
                 .into_iter()
-                .map(|lane| LaneRules { lane_id: lane.lane_id, home_group: lane.home_group, classes: lane.classes })
+                .map(|lane| LaneRules {
+                    lane_id: lane.lane_id,
+                    home_group: lane.home_group,
+                    classes: lane.classes,
+                    questions: lane.questions,
+                })
                 .collect(),
         }
     }
@@ -218,6 +234,7 @@ impl From<Policy> for PolicyBody {
                 unlisted_printed: rules.unlisted_printed.into(),
                 hold_off_ms: rules.hold_off_ms,
                 lease_hours: rules.lease_hours,
+                keep_rows_days: rules.keep_rows_days,
                 home_groups: rules.home_groups,
                 lanes: rules
                     .lanes
@@ -226,6 +243,7 @@ impl From<Policy> for PolicyBody {
                         lane_id: lane.lane_id,
                         home_group: lane.home_group,
                         classes: lane.classes,
+                        questions: lane.questions,
                     })
                     .collect(),
             },

@@ -16,6 +16,12 @@ const MAX_FRESHNESS_STEPS: u32 = 40;
 const MAX_HOLD_OFF_MS: u32 = 60_000;
 const MAX_LEASE_HOURS: u32 = 7 * 24;
 const MAX_HOME_GROUPS: u16 = 64;
+/// How long handhelds keep receipted rows where nobody says otherwise.
+pub const KEEP_ROWS_DAYS: u32 = 30;
+const MAX_KEEP_ROWS_DAYS: u32 = 3_660;
+/// What fits a handheld's screen, and what a signed policy may hold.
+const MAX_QUESTIONS: usize = 5;
+const MAX_QUESTION_BYTES: usize = 120;
 
 fn invalid(field: &'static str, detail: impl Into<String>) -> CatalogError {
     CatalogError::Invalid { field, detail: detail.into() }
@@ -123,6 +129,7 @@ pub fn default_policy(lanes: &[Lane]) -> PolicyRules {
         unlisted_printed: UnlistedPrinted::default(),
         hold_off_ms: 5_000,
         lease_hours: 12,
+        keep_rows_days: KEEP_ROWS_DAYS,
         home_groups,
         lanes: Vec::new(),
     };
@@ -139,7 +146,7 @@ pub fn add_missing_lanes(rules: &mut PolicyRules, lanes: &[Lane]) {
         }
         let rank = entrances.iter().take_while(|entrance| **entrance < lane.entrance_id).count();
         let home_group = u16::try_from(rank % usize::from(rules.home_groups.max(1))).unwrap_or(0);
-        rules.lanes.push(LaneRules { lane_id: lane.id, home_group, classes: Vec::new() });
+        rules.lanes.push(LaneRules { lane_id: lane.id, home_group, classes: Vec::new(), questions: Vec::new() });
     }
     rules.lanes.sort_by_key(|lane| lane.lane_id);
 }
@@ -150,6 +157,7 @@ pub fn check_policy(rules: &PolicyRules, lanes: &[u32], classes: &[u16]) -> Resu
         ("freshness_steps", u64::from(rules.freshness_steps), 0, u64::from(MAX_FRESHNESS_STEPS)),
         ("hold_off_ms", u64::from(rules.hold_off_ms), 0, u64::from(MAX_HOLD_OFF_MS)),
         ("lease_hours", u64::from(rules.lease_hours), 1, u64::from(MAX_LEASE_HOURS)),
+        ("keep_rows_days", u64::from(rules.keep_rows_days), 0, u64::from(MAX_KEEP_ROWS_DAYS)),
         ("home_groups", u64::from(rules.home_groups), 1, u64::from(MAX_HOME_GROUPS)),
     ];
     for (field, value, least, most) in bounds {
@@ -181,6 +189,29 @@ pub fn check_policy(rules: &PolicyRules, lanes: &[u32], classes: &[u16]) -> Resu
             ));
         }
         check_classes("lanes", &lane.classes, classes)?;
+        check_questions(lane)?;
+    }
+    Ok(())
+}
+
+fn check_questions(lane: &LaneRules) -> Result<(), CatalogError> {
+    let id = lane.lane_id;
+    if lane.questions.len() > MAX_QUESTIONS {
+        return Err(invalid(
+            "lanes",
+            format!("The lane {id} has {} questions; {MAX_QUESTIONS} fit a handheld's screen.", lane.questions.len()),
+        ));
+    }
+    let unfit = |question: &&String| {
+        question.trim().is_empty() || question.len() > MAX_QUESTION_BYTES || question.chars().any(char::is_control)
+    };
+    if lane.questions.iter().any(|question| unfit(&question)) {
+        return Err(invalid(
+            "lanes",
+            format!(
+                "A question of the lane {id} is empty, longer than {MAX_QUESTION_BYTES} bytes, or holds a control character."
+            ),
+        ));
     }
     Ok(())
 }

@@ -243,8 +243,15 @@ struct StoredPolicy {
     unlisted_printed: StoredUnlisted,
     hold_off_ms: u32,
     lease_hours: u32,
+    /// Policies that were put before there was a choice have what holds where nobody says otherwise.
+    #[serde(default = "keep_rows_days")]
+    keep_rows_days: u32,
     home_groups: u16,
     lanes: Vec<StoredLane>,
+}
+
+fn keep_rows_days() -> u32 {
+    super::rules::KEEP_ROWS_DAYS
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,6 +259,8 @@ struct StoredLane {
     lane_id: u32,
     home_group: u16,
     classes: Vec<u16>,
+    #[serde(default)]
+    questions: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -282,6 +291,7 @@ impl From<&PolicyRules> for StoredPolicy {
             lane_id: lane.lane_id,
             home_group: lane.home_group,
             classes: lane.classes.clone(),
+            questions: lane.questions.clone(),
         };
         Self {
             partition: StoredPartition(rules.partition),
@@ -295,6 +305,7 @@ impl From<&PolicyRules> for StoredPolicy {
             unlisted_printed: StoredUnlisted(rules.unlisted_printed),
             hold_off_ms: rules.hold_off_ms,
             lease_hours: rules.lease_hours,
+            keep_rows_days: rules.keep_rows_days,
             home_groups: rules.home_groups,
             lanes: rules.lanes.iter().map(lane).collect(),
         }
@@ -303,8 +314,12 @@ impl From<&PolicyRules> for StoredPolicy {
 
 impl From<StoredPolicy> for PolicyRules {
     fn from(stored: StoredPolicy) -> Self {
-        let lane =
-            |lane: StoredLane| LaneRules { lane_id: lane.lane_id, home_group: lane.home_group, classes: lane.classes };
+        let lane = |lane: StoredLane| LaneRules {
+            lane_id: lane.lane_id,
+            home_group: lane.home_group,
+            classes: lane.classes,
+            questions: lane.questions,
+        };
         Self {
             partition: stored.partition.0,
             class_partitions: stored.class_partitions.into_iter().map(|(class, own)| (class, own.0)).collect(),
@@ -313,6 +328,7 @@ impl From<StoredPolicy> for PolicyRules {
             unlisted_printed: stored.unlisted_printed.0,
             hold_off_ms: stored.hold_off_ms,
             lease_hours: stored.lease_hours,
+            keep_rows_days: stored.keep_rows_days,
             home_groups: stored.home_groups,
             lanes: stored.lanes.into_iter().map(lane).collect(),
         }

@@ -84,8 +84,10 @@ async fn an_event_is_made_and_read() {
     let policy = get("/api/v1/events/5/policy").await;
     assert_eq!(policy["printed_classes"], json!([2]));
     assert_eq!(policy["class_partitions"], put["class_partitions"]);
-    let lanes =
-        json!([{"lane_id": 1, "home_group": 0, "classes": []}, {"lane_id": 2, "home_group": 0, "classes": [2]}]);
+    let lanes = json!([
+        {"lane_id": 1, "home_group": 0, "classes": [], "questions": []},
+        {"lane_id": 2, "home_group": 0, "classes": [2], "questions": []},
+    ]);
     assert_eq!(policy["lanes"], lanes, "the lane that was not named admits all classes");
     let mut tx = server.site.platform.store.read().await.unwrap();
     assert!(check(&mut tx).await.unwrap().is_empty());

@@ -93,6 +93,8 @@ pub(super) async fn enrol(gate: &Gate, tx: &mut Tx, request: &EnrolRequest, key:
         list_sent_at_ms: None,
         lease_until_ms: None,
         certificate: None,
+        wiped_at_ms: None,
+        wipe_sent_at_ms: None,
     };
     store::insert_device(tx, &device).await?;
     store::use_enrolment(tx, enrolment.id, device.id).await?;

@@ -56,6 +56,8 @@ struct LaneFeed {
     waits_for_others: bool,
     /// At an edge: up to where the lane was told of receipts, by chain.
     receipted: BTreeMap<u64, u64>,
+    /// A device that is to be wiped was told to ask for its bundle, in whose place it gets the wipe.
+    wipe_told: bool,
     /// There is more to say than fitted into the last part, or nothing was said yet.
     behind: bool,
 }
@@ -74,6 +76,7 @@ pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
         time_ms: 0,
         receipted,
         waits_for_others: false,
+        wipe_told: false,
         behind: true,
     };
     let parts = futures_util::stream::unfold(feed, |mut feed| async move {
@@ -109,6 +112,11 @@ impl LaneFeed {
         let mut events = Vec::new();
         let mut tx = self.gate.platform.store.read().await?;
         let device = store::device(&mut tx, self.device.id).await?;
+        if device.as_ref().is_some_and(|device| device.wiped_at_ms.is_some()) {
+            self.behind = false;
+            let told = std::mem::replace(&mut self.wipe_told, true);
+            return if told { Ok(None) } else { Ok(Some(vec![self.event(&FeedMessage::Trust)?])) };
+        }
         if device.is_none_or(|device| device.state != DeviceState::Confirmed) {
             return Ok(None);
         }

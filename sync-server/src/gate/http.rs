@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 use super::model::{Device, DeviceState, GateError};
 use super::{
     Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, stations, store,
+    wipes,
 };
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
@@ -30,6 +31,7 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(enrol))
         .routes(routes!(enrolment))
         .routes(routes!(bundle))
+        .routes(routes!(wipe))
         .routes(routes!(list))
         .routes(routes!(chunk))
         .routes(routes!(lane_feed))
@@ -73,15 +75,20 @@ pub(super) async fn device_of(gate: &Gate, request: &SignedRequest<'_>) -> GateR
 /// A confirmed device of this event.
 pub(super) async fn confirmed(gate: &Gate, event: u32, request: &SignedRequest<'_>) -> GateResult<Device> {
     let device = device_of(gate, request).await?;
-    match device.state {
-        DeviceState::Confirmed => {}
-        DeviceState::Pending => return Err(GateError::DeviceUnconfirmed),
-        DeviceState::Revoked => return Err(GateError::DeviceRevoked),
+    if device.wiped_at_ms.is_some() {
+        return Err(GateError::DeviceWiped);
     }
-    if device.event_id != event {
-        return Err(GateError::OtherEvent { own: device.event_id, asked: event });
-    }
+    may_work(&device, event)?;
     Ok(device)
+}
+
+fn may_work(device: &Device, event: u32) -> GateResult<()> {
+    match device.state {
+        DeviceState::Confirmed if device.event_id == event => Ok(()),
+        DeviceState::Confirmed => Err(GateError::OtherEvent { own: device.event_id, asked: event }),
+        DeviceState::Pending => Err(GateError::DeviceUnconfirmed),
+        DeviceState::Revoked => Err(GateError::DeviceRevoked),
+    }
 }
 
 pub(super) fn cbor<T: Serialize>(status: StatusCode, message: &T) -> Answer<Response> {
@@ -114,6 +121,7 @@ async fn enrolment(
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
     let device = device_of(&gate, &request).await?;
     let status = match device.state {
+        _ if device.wiped_at_ms.is_some() => EnrolmentStatus::Refused,
         DeviceState::Pending => EnrolmentStatus::Pending,
         DeviceState::Revoked => EnrolmentStatus::Refused,
         DeviceState::Confirmed => EnrolmentStatus::Confirmed(Box::new(fresh_bundle(&gate, &device).await?)),
@@ -143,6 +151,19 @@ async fn bundle(
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
     let device = confirmed(&gate, event, &request).await?;
     cbor(StatusCode::OK, &fresh_bundle(&gate, &device).await?)
+}
+
+/// The signed word by which this device is wiped, if there is one: a device in any state asks for it when it is refused a
+/// bundle.
+#[utoipa::path(get, path = "/gate/v1/wipe", tag = "gate", params(("Turnstone-Device" = String, Header)),
+    responses((status = 200, content_type = "application/cbor", body = Vec<u8>), (status = "4XX", body = ProblemDocument)))]
+async fn wipe(State(gate): State<Gate>, method: Method, target: OriginalUri, headers: HeaderMap) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
+    let device = device_of(&gate, &request).await?;
+    let mut tx = gate.platform.store.write().await?;
+    let answer = wipes::answer(&gate, &mut tx, device.id).await?;
+    tx.commit().await?;
+    cbor(StatusCode::OK, &answer)
 }
 
 #[derive(Deserialize)]
@@ -350,7 +371,10 @@ async fn lane_feed(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
-    let device = confirmed(&gate, event, &request).await?;
+    let device = device_of(&gate, &request).await?;
+    if device.wiped_at_ms.is_none() {
+        may_work(&device, event)?;
+    }
     let own = gate.platform.store.incarnation(gate.platform.random.id64()).await?;
     // A cursor of another generation counts other rows. What the lane has already, it takes for known.
     let cursor = if generation.is_some_and(|generation| generation != own) { 0 } else { cursor };
@@ -373,6 +397,7 @@ impl From<GateError> for Problem {
             GateError::DeviceUnknown => Code::DeviceUnknown,
             GateError::DeviceUnconfirmed => Code::DeviceUnconfirmed,
             GateError::DeviceRevoked => Code::DeviceRevoked,
+            GateError::DeviceWiped => Code::DeviceWiped,
             GateError::DeviceSignature(_) => Code::DeviceSignature,
             GateError::OtherEvent { .. } => Code::Forbidden,
             GateError::FingerprintMismatch => Code::FingerprintMismatch,

@@ -245,8 +245,11 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     })
 }
 
-/// `pending`, `confirmed`, `revoked`, or `expired` where the lease of a confirmed device has run out.
+/// `pending`, `confirmed`, `revoked`, `expired` where the lease of a confirmed device has run out, or `wiped`.
 fn shown_state(device: &Device, now_ms: i64) -> &'static str {
+    if device.wiped_at_ms.is_some() {
+        return "wiped";
+    }
     let lapsed = device.lease_until_ms.is_some_and(|until| now_ms >= until);
     match device.state {
         DeviceState::Confirmed if lapsed => "expired",
@@ -362,7 +365,7 @@ pub(super) struct DeviceBody {
     pub name: String,
     pub lane_id: u32,
     pub lane: String,
-    /// `pending`, `confirmed`, `revoked` or `expired`.
+    /// `pending`, `confirmed`, `revoked`, `expired` or `wiped`.
     pub state: String,
     pub fingerprint: String,
     pub version: String,
@@ -370,6 +373,8 @@ pub(super) struct DeviceBody {
     pub last_contact_ms: Option<i64>,
     pub list_version: Option<u64>,
     pub lease_until_ms: Option<i64>,
+    /// When it was first given the word to wipe itself.
+    pub wipe_sent_at_ms: Option<i64>,
 }
 
 impl DeviceBody {
@@ -389,6 +394,7 @@ impl DeviceBody {
             last_contact_ms: device.last_contact_ms,
             list_version: device.list_version,
             lease_until_ms: device.lease_until_ms,
+            wipe_sent_at_ms: device.wipe_sent_at_ms,
         }
     }
 }

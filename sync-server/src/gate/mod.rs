@@ -28,6 +28,7 @@ mod stations;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wipes;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

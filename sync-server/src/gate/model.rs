@@ -76,6 +76,10 @@ pub struct Device {
     pub lease_until_ms: Option<i64>,
     /// Its newest certificate.
     pub certificate: Option<Vec<u8>>,
+    /// Since when it is to be wiped.
+    pub wiped_at_ms: Option<i64>,
+    /// When it was first given the word to wipe itself.
+    pub wipe_sent_at_ms: Option<i64>,
 }
 
 /// What can go wrong at the gate.
@@ -97,6 +101,8 @@ pub enum GateError {
     DeviceUnconfirmed,
     #[error("This handheld was revoked. Use another one.")]
     DeviceRevoked,
+    #[error("This handheld is to be wiped. It asks for the signed word at /gate/v1/wipe; enrol it again afterwards.")]
+    DeviceWiped,
     #[error("The request's signature is not this handheld's: {0}.")]
     DeviceSignature(#[from] gate_core::request::RequestError),
     #[error("This handheld is enrolled for event {own}, not for event {asked}.")]

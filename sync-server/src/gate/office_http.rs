@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::decisions::Decision;
 use super::live::{ConflictBody, DecisionBody, DeviceBody};
-use super::{Gate, decisions, devices, feed, live, store};
+use super::{Gate, decisions, devices, feed, live, store, wipes};
 use crate::catalog;
 use crate::platform::http::{Begun, PathParams, RequestBody};
 use crate::platform::problem::ProblemDocument;
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(list_devices))
         .routes(routes!(confirm_device))
         .routes(routes!(revoke_device))
+        .routes(routes!(wipe_device))
         .routes(routes!(make_decision))
         .routes(routes!(end_decision))
         .routes(routes!(live_stream))
@@ -150,6 +151,29 @@ async fn revoke_device(
     let device = devices::revoke(&mut tx, device_id(&device)?, gate.platform.clock.now_ms()).await?;
     tx.commit().await?;
     tracing::info!(device = %device.id, by = actor.reference(), "device revoked");
+    answer_device(&gate, &device).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WipeDeviceBody {}
+
+/// Has a handheld forget lists, policy and place, once it has handed in its scans. Doing it again changes nothing.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/wipe", tag = "devices", request_body = WipeDeviceBody,
+    security(("session" = [])), params(("device" = String, Path)),
+    responses((status = 200, body = DeviceBody), (status = "4XX", body = ProblemDocument)))]
+async fn wipe_device(
+    State(gate): State<Gate>,
+    PathParams(device): PathParams<String>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Json<DeviceBody>> {
+    actor.require_supervisor()?;
+    let WipeDeviceBody {} = body.json()?;
+    let mut tx = gate.platform.store.write().await?;
+    let device = wipes::order(&gate, &mut tx, device_id(&device)?).await?;
+    tx.commit().await?;
+    tracing::info!(device = %device.id, by = actor.reference(), "device is to be wiped");
     answer_device(&gate, &device).await
 }
 

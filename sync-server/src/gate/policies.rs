@@ -85,6 +85,7 @@ pub(super) async fn composed(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<
             entrance: lane.entrance.clone(),
             group: rules.home_group,
             classes: rules.classes.clone(),
+            questions: rules.questions.clone(),
             ..LanePolicy::default()
         })
     };
@@ -100,6 +101,7 @@ pub(super) async fn composed(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<
         freshness_steps: rules.freshness_steps,
         hold_off_ms: rules.hold_off_ms,
         lease_s: rules.lease_hours.saturating_mul(3_600),
+        keep_rows_s: rules.keep_rows_days.saturating_mul(86_400),
         printed_classes: rules.printed_classes.clone(),
         unlisted_printed: match rules.unlisted_printed {
             catalog::UnlistedPrinted::Refuse => UnlistedPrinted::Refuse,

@@ -97,12 +97,14 @@ pub async fn insert_device(tx: &mut Tx, device: &Device) -> Result<()> {
 }
 
 const DEVICE: &str = "SELECT id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, last_contact_ms,
-                             list_version, list_sent_at_ms, lease_until_ms, certificate, kind, edge_id FROM devices";
+                             list_version, list_sent_at_ms, lease_until_ms, certificate, wiped_at_ms, wipe_sent_at_ms,
+                             kind, edge_id
+                      FROM devices";
 
 impl FromRow for Device {
     fn from_row(row: Row) -> Result<Self> {
-        let (state, kind): (String, String) = (row.get(6)?, row.get(13)?);
-        let edge: Option<u64> = row.get(14)?;
+        let (state, kind): (String, String) = (row.get(6)?, row.get(15)?);
+        let edge: Option<u64> = row.get(16)?;
         Ok(Device {
             id: DeviceId(row.get(0)?),
             kind: DeviceKind::parse(&kind).ok_or_else(|| shape("an unknown kind of device"))?,
@@ -119,6 +121,8 @@ impl FromRow for Device {
             list_sent_at_ms: row.get(10)?,
             lease_until_ms: row.get(11)?,
             certificate: row.get(12)?,
+            wiped_at_ms: row.get(13)?,
+            wipe_sent_at_ms: row.get(14)?,
         })
     }
 }
@@ -147,6 +151,27 @@ pub async fn confirm_device(tx: &mut Tx, id: DeviceId) -> Result<()> {
 pub async fn revoke_device(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<()> {
     tx.execute(
         "UPDATE devices SET state = 'revoked', revoked_at_ms = COALESCE(revoked_at_ms, $2) WHERE id = $1",
+        params![id.0, now_ms],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn wipe_device(tx: &mut Tx, id: DeviceId, now_ms: i64, wipe: &[u8]) -> Result<()> {
+    tx.execute("UPDATE devices SET wiped_at_ms = $2, wipe = $3 WHERE id = $1", params![id.0, now_ms, wipe]).await?;
+    Ok(())
+}
+
+/// The signed word by which a device is wiped.
+pub async fn wipe(tx: &mut Tx, id: DeviceId) -> Result<Option<Vec<u8>>> {
+    let found: Option<(Vec<u8>,)> =
+        tx.query_optional("SELECT wipe FROM devices WHERE id = $1 AND wipe IS NOT NULL", params![id.0]).await?;
+    Ok(found.map(|(wipe,)| wipe))
+}
+
+pub async fn note_wipe_sent(tx: &mut Tx, id: DeviceId, now_ms: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE devices SET wipe_sent_at_ms = COALESCE(wipe_sent_at_ms, $2), last_contact_ms = $2 WHERE id = $1",
         params![id.0, now_ms],
     )
     .await?;

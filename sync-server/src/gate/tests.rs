@@ -1,5 +1,8 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod profiles;
+mod wipes;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use gate_core::Grant;

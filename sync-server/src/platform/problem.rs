@@ -80,6 +80,7 @@ codes! {
     DeviceUnknown = "device_unknown", UNAUTHORIZED, "The device is not enrolled";
     DeviceUnconfirmed = "device_unconfirmed", FORBIDDEN, "The device is not confirmed yet";
     DeviceRevoked = "device_revoked", FORBIDDEN, "The device was revoked";
+    DeviceWiped = "device_wiped", FORBIDDEN, "The device is to be wiped";
     DeviceSignature = "device_signature", UNAUTHORIZED, "The device's signature does not fit";
 }
 

@@ -12,6 +12,7 @@ mod notices;
 mod show;
 #[cfg(test)]
 mod tests;
+mod wiped;
 
 use std::collections::BTreeMap;
 
@@ -109,6 +110,10 @@ pub enum PlaceNews {
     },
     Failed {
         message: String,
+    },
+    /// The organiser had it wiped; so many rows wait for their receipts. Without any it can be enrolled anew.
+    Wiped {
+        waiting: u64,
     },
     /// Confirmed, or changed: names, lanes, policy, list. Conflicts and counts are read the first time only.
     Confirmed(Box<Place>),
@@ -241,6 +246,7 @@ enum Phase {
     Unenrolled { error: String },
     Asking { server: String },
     Pending { fingerprint: String, server: String },
+    Wiped { waiting: u64 },
     Placed(Box<Place>),
 }
 
@@ -392,7 +398,7 @@ impl Engine {
             }
             // An enrolment code in front of a handheld that has its place: the supervisor's page is still in view.
             (Phase::Placed(_), Ok(_)) => {}
-            (Phase::Starting | Phase::Asking { .. } | Phase::Pending { .. }, _) => {}
+            (Phase::Starting | Phase::Asking { .. } | Phase::Pending { .. } | Phase::Wiped { .. }, _) => {}
         }
     }
 
@@ -531,6 +537,7 @@ impl Engine {
                 self.phase = Phase::Unenrolled { error: message };
                 self.hold.clear();
             }
+            PlaceNews::Wiped { waiting } => self.wiped(waiting, effects),
             PlaceNews::Confirmed(place) => self.confirmed(place, effects),
         }
     }

@@ -4,8 +4,8 @@ use gate_core::Reach;
 use jiff::tz::TimeZone;
 
 use super::{Engine, IN_VIEW_MS, Moment, OnScreen, Overlay, Phase, Place};
-use crate::core::present::times;
 use crate::core::present::view::{Page, View};
+use crate::core::present::{Tone, times};
 
 /// A list of this age is worth a look, in milliseconds.
 const LIST_OLD_MS: i64 = 30 * 60_000;
@@ -39,12 +39,26 @@ impl Engine {
                 .map_or_else(String::new, |place| format!("Admitted here: {}", grouped(place.admitted_here))),
             last_text: self.last.clone().unwrap_or_default(),
             notices: self.notices(at),
+            questions: self.questions(at),
             conflicts: place.map_or_else(Vec::new, |place| place.conflicts.clone()),
             eye: self.eye.clone(),
             code_in_view: self.code_seen_ms.is_some_and(|seen| at.steady_ms - seen < IN_VIEW_MS),
             device_name: self.name.clone(),
             device_id: naming.map_or_else(String::new, |naming| naming.device.to_string()),
         }
+    }
+
+    /// What the lane asks of every guest: while it waits for one, and when one is let in.
+    fn questions(&self, at: Moment) -> Vec<String> {
+        let asks = match self.page() {
+            Page::Ready => true,
+            Page::Verdict(verdict) => verdict.tone() == Tone::Admit,
+            _ => false,
+        };
+        let Phase::Placed(place) = &self.phase else { return Vec::new() };
+        let policy = place.policy.as_ref().filter(|_| asks).map(|policy| policy.at(at.now_ms));
+        let lane = policy.as_deref().and_then(|policy| policy.lane(place.naming.lane));
+        lane.map_or_else(Vec::new, |lane| lane.questions.clone())
     }
 
     fn page(&self) -> Page {
@@ -69,6 +83,7 @@ impl Engine {
             (OnScreen::Nothing, Phase::Asking { server }) => {
                 Page::Enrol { text: format!("Asking {} for a place", host(server)), error: String::new() }
             }
+            (OnScreen::Nothing, Phase::Wiped { waiting }) => Page::Wiped { text: wiped_text(*waiting) },
             (OnScreen::Nothing, Phase::Pending { fingerprint, server }) => Page::Confirm {
                 fingerprint: fingerprint.split('-').map(str::to_owned).collect(),
                 server: host(server).to_owned(),
@@ -105,6 +120,13 @@ fn list_text(place: Option<&Place>, at: Moment) -> String {
             age => format!("List {} old", times::span(age)),
         },
     }
+}
+
+fn wiped_text(waiting: u64) -> String {
+    let scans = if waiting == 1 { "1 scan waits".to_owned() } else { format!("{} scans wait", grouped(waiting)) };
+    format!(
+        "The organiser had this handheld wiped. {scans} for a receipt: leave it on and connected until it says no more"
+    )
 }
 
 fn waiting_text(place: Option<&Place>) -> String {

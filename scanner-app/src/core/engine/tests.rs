@@ -1,5 +1,7 @@
 //! The engine by journeys of inputs: what is held off, shown once, shown again.
 
+mod profile;
+
 use std::collections::BTreeMap;
 
 use gate_core::chain::ChainHead;

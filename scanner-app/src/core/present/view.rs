@@ -17,6 +17,10 @@ pub enum Page {
         fingerprint: Vec<String>,
         server: String,
     },
+    /// Wiped, with scans that wait for their receipts.
+    Wiped {
+        text: String,
+    },
     Ready,
     Verdict(Box<Verdict>),
     /// Nothing could be recorded, and what to do.
@@ -72,6 +76,8 @@ pub struct View {
     pub tally_text: String,
     pub last_text: String,
     pub notices: Vec<Notice>,
+    /// What staff ask or check of every guest at this lane; empty where the page has no place for it.
+    pub questions: Vec<String>,
     pub conflicts: Vec<NamedConflict>,
     pub eye: Eye,
     pub code_in_view: bool,

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - A scan's row, its admission and its raised floor are written in one transaction that returns after the sync.
-//! - Journal rows are only ever added. What the cloud has signed for is marked by its receipt.
+//! - Journal rows are only ever added. What the cloud has signed for is marked by its receipt, and leaves when the policy's
+//!   time for it is over; the head never does.
 //! - A list becomes visible with its revocations in one commit; versions, floors and revocations never go down.
 //! - No connection is made but by [`Database::connect`].
 
@@ -11,12 +12,14 @@ mod list;
 mod open;
 mod receive;
 mod replay;
+mod retain;
 mod rows;
 mod station;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod tx;
+mod wipe;
 
 use std::sync::Arc;
 

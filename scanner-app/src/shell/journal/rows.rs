@@ -94,13 +94,14 @@ impl Journal {
         Ok(count as u64)
     }
 
-    /// Reads every row in order and checks numbers, chain and signatures. `each` gets the rows that stand.
+    /// Reads every row in order and checks numbers, chain and signatures, from where the journal begins. `each` gets the
+    /// rows that stand; the answer is the last one's number.
     pub fn audit(
         &self,
         key: &PublicKey,
         mut each: impl FnMut(&RowBody, &SignedRow),
     ) -> Result<Result<u64, ChainFault>, JournalError> {
-        let mut last = ChainHead::start(self.head()?.epoch);
+        let mut last = self.base()?;
         loop {
             let rows = self.rows_after(last.seq, 1_000)?;
             if rows.is_empty() {

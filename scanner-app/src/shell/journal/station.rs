@@ -83,6 +83,7 @@ impl Journal {
     pub fn keep_pending(&mut self, station: &StationRecord) -> Result<(), JournalError> {
         self.write(|tx| {
             tx.execute("DELETE FROM station", [])?;
+            tx.execute("DELETE FROM wipe", [])?;
             let sql = "INSERT INTO station (id, server, tls_pin, root_fingerprint, device) VALUES (1, ?1, ?2, ?3, ?4)";
             let StationRecord { server, tls_pin, root_fingerprint, device, .. } = station;
             tx.execute(sql, params![server, tls_pin, root_fingerprint, bits(device.0)])?;

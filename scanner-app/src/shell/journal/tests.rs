@@ -8,6 +8,9 @@ use ticket_signer::{
     ListedTicket, Role, SecretKey, TicketId, TicketStatus, TrustStore, UntrustedCode, VerifyContext, verify,
 };
 
+mod retain;
+mod wipe;
+
 use super::*;
 use crate::core::hear::ReceivedPassage;
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, Packed, full, listed, short};
@@ -302,7 +305,7 @@ fn a_newer_a_foreign_and_a_damaged_database_are_left_alone() {
     let world = world(&[]);
     world.journal.connection.pragma_update(None, "user_version", 99).unwrap();
     let error = open(world.folder.path());
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 4 }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error}");
     assert!(error.to_string().contains("Install that version again"));
 
     let folder = tempfile::tempdir().unwrap();

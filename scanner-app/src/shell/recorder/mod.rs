@@ -311,6 +311,14 @@ pub enum Ask {
     Clear,
 }
 
+/// Lets go of every picture in a data folder.
+pub fn forget(data: &Path) -> Result<(), RingError> {
+    let mut ring = Ring::new(data);
+    ring.look()?;
+    ring.clear()?;
+    ring.remove_halves()
+}
+
 /// Does what was asked in a data folder, which a handheld may be running on, and returns how its recordings stand: what was
 /// asked last, and what is kept. What is past its retention goes, but not where somebody only looks.
 pub fn ask(

@@ -21,6 +21,7 @@ pub(super) fn copy(view: &View, gate: &Gate<'_>) {
     gate.set_last_text(text(&view.last_text));
     gate.set_notices(model(view.notices.iter().map(notice)));
     gate.set_conflicts(model(view.conflicts.iter().map(conflict)));
+    gate.set_questions(list(&view.questions));
     let (camera, camera_text) = match &view.eye {
         Eye::Starting => (CameraState::Starting, ""),
         Eye::Live => (CameraState::Live, ""),
@@ -55,6 +56,10 @@ fn page(page: &Page, gate: &Gate<'_>) -> ScreenKind {
             gate.set_fingerprint(model(fingerprint.iter().map(|group| text(group))));
             gate.set_server_name(text(server));
             ScreenKind::Confirm
+        }
+        Page::Wiped { text: wiped } => {
+            gate.set_starting_text(text(wiped));
+            ScreenKind::Wiped
         }
         Page::Ready => ScreenKind::Ready,
         Page::Verdict(verdict) => self::verdict(verdict, gate),
@@ -116,6 +121,14 @@ fn conflict(named: &NamedConflict) -> Conflict {
         ticket_class: text(&named.class),
         summary: format!("{} guests inside, allowed {}", conflict.most_inside, conflict.allowed).into(),
         admissions: model(std::iter::zip(&conflict.passages, &named.passages).map(passage)),
+    }
+}
+
+/// Several lines as one text; a single one needs no sign before it.
+fn list(lines: &[String]) -> SharedString {
+    match lines {
+        [only] => text(only),
+        lines => lines.iter().map(|line| format!("\u{2022} {line}")).collect::<Vec<_>>().join("\n").into(),
     }
 }
 

@@ -70,6 +70,7 @@ fn name(page: &Page) -> &'static str {
         Page::Starting { .. } => "starting",
         Page::Enrol { .. } => "enrol",
         Page::Confirm { .. } => "confirm",
+        Page::Wiped { .. } => "wiped",
         Page::Ready => "ready",
         Page::Verdict(verdict) => match verdict.tone() {
             Tone::Admit => "admit",

@@ -1,7 +1,11 @@
 //! Asks the server that owns a ticket for its word, while the guest stands there: a thread and a client of its own, so that
 //! it waits behind no upload. It always answers, in time or too late; the engine knows which.
 
-use crossbeam_channel::Receiver;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gate_core::Grant;
 use gate_core::wire::v1::{GrantAnswer, GrantRequest};
 
@@ -23,15 +27,25 @@ pub(super) struct Asker {
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
     pub(super) questions: Receiver<Question>,
+    pub(super) over: Arc<AtomicBool>,
 }
+
+/// How often a thread without questions looks whether its place is no more.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Asker {
     pub(super) fn start(self) -> Result<(), SyncError> {
         let server = Server::for_question(&self.base, self.pin, self.signer.clone())?;
         let spawned = std::thread::Builder::new().name("ask".to_owned()).spawn(move || {
-            while let Ok((question, request)) = self.questions.recv() {
-                let grant = self.ask(&server, &request).map(Box::new);
-                self.outlet.input(Input::Granted { question, grant });
+            while !self.over.load(Ordering::Relaxed) {
+                match self.questions.recv_timeout(LOOK) {
+                    Ok((question, request)) => {
+                        let grant = self.ask(&server, &request).map(Box::new);
+                        self.outlet.input(Input::Granted { question, grant });
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             }
         });
         spawned.map(|_| ()).map_err(|error| JournalError::Io(format!("no thread could be started: {error}")).into())

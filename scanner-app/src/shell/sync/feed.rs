@@ -3,6 +3,7 @@
 //! What it says is judged by `core::hear`; here it is read and kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -32,6 +33,7 @@ pub(super) struct Feed {
     pub(super) orders: Handle,
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
+    pub(super) over: Arc<AtomicBool>,
 }
 
 /// Reads an event as it travels, and takes it in. A newer server may say more than this version understands.
@@ -61,9 +63,12 @@ impl Feed {
         let mut logged = String::new();
         // Nobody sends here: it is waited on, for a pause that ends.
         let (_never, pause) = crossbeam_channel::bounded::<()>(1);
-        loop {
+        while !self.is_over() {
             let mut heard = false;
             let ended = self.listen(journal, &mut unheard, &mut heard);
+            if self.is_over() {
+                return;
+            }
             self.outlet.input(Input::Sync(SyncNews::Silent));
             if heard {
                 backoff.succeeded();
@@ -99,6 +104,11 @@ impl Feed {
         }
     }
 
+    /// The place that this thread listens for is no more.
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
     /// Listens until the stream ends or fails, or a row has to wait for a bundle.
     pub(super) fn listen(
         &self,
@@ -126,6 +136,9 @@ impl Feed {
             while !batch.waits && batch.passages.len() < BATCH_MAX && events.at_hand() {
                 let Some(next) = events.next().map_err(|error| self.cut_off(&error))? else { break };
                 take(&mut batch, &next, &station, unheard);
+            }
+            if self.is_over() {
+                return Ok(End::Stream);
             }
             *heard |= batch.heard;
             let waits = batch.waits;

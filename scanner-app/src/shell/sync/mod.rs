@@ -12,8 +12,10 @@ mod push;
 mod sse;
 #[cfg(test)]
 mod tests;
+mod wipe;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use super::journal::{Journal, JournalError, StationRecord, SyncDatabase};
 use super::keystore::{self, KeyStoreError};
 use super::places::{self, Standing};
 use crate::core::engine::{Input, SyncNews, Trouble};
+use crate::core::retention::Retention;
 use crate::core::station::{self, BundleError, Known, Station};
 use crate::core::sync_plan::{Backoff, Cursors, ListRefusal, Step, plan};
 
@@ -150,6 +153,10 @@ pub enum SyncError {
         "The server's receipt is not to be believed ({0}). The scans stay on this handheld; call the administrator"
     )]
     Receipt(push::ReceiptFault),
+    #[error("The server's order to wipe this handheld is not to be believed ({0}). Call the administrator")]
+    Wipe(#[from] gate_core::wire::v1::WipeError),
+    #[error("This handheld was wiped")]
+    Wiped,
 }
 
 /// Starts the threads.
@@ -174,6 +181,8 @@ struct Talk {
     backoff: Backoff,
     /// What the feed's thread sees, once it runs.
     feed: Option<Shared>,
+    /// Set when the place that the feed's threads work for is no more.
+    over: Arc<AtomicBool>,
     /// The database failed here and has not worked again yet.
     storage_failed: bool,
 }
@@ -194,7 +203,8 @@ impl Talk {
         orders: Handle,
     ) -> Self {
         let backoff = Backoff::default();
-        Talk { settings, journal, outlet, inbox, asked, orders, backoff, feed: None, storage_failed: false }
+        let over = Arc::default();
+        Talk { settings, journal, outlet, inbox, asked, orders, backoff, feed: None, over, storage_failed: false }
     }
 
     fn run(&mut self) {
@@ -204,6 +214,7 @@ impl Talk {
                 Ok(Standing::Nowhere) => self.wait_for_code(),
                 Ok(Standing::Pending(record)) => self.wait_for_supervisor(&record),
                 Ok(Standing::Placed(record, station)) => self.work(&record, station),
+                Ok(Standing::Wiped(record, station)) => self.hand_in(&record, station),
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = failed {
@@ -258,6 +269,7 @@ impl Talk {
             orders: self.orders.clone(),
             outlet: self.outlet.clone(),
             clock: self.settings.clock.clone(),
+            over: Arc::clone(&self.over),
         };
         feed.start(self.settings.database.connect()?)?;
         let asker = ask::Asker {
@@ -268,6 +280,7 @@ impl Talk {
             outlet: self.outlet.clone(),
             clock: self.settings.clock.clone(),
             questions: self.asked.clone(),
+            over: Arc::clone(&self.over),
         };
         asker.start()?;
         self.feed = Some(Arc::clone(&shared));
@@ -295,6 +308,7 @@ impl Talk {
                 Step::PushRows { after, count } => self.step_push(&server, &shared, after, count, &mut cursors),
                 Step::FetchList { cursor } => self.step_list(&server, &shared, cursor, &mut cursors),
                 Step::Wait { until_ms } => {
+                    self.forget(&current(&shared))?;
                     self.rest(&mut cursors, until_ms)?;
                     continue;
                 }
@@ -308,15 +322,24 @@ impl Talk {
                 }
                 Err(SyncError::Http(error)) if error.status().is_none() => {
                     self.outlet.trouble(Trouble::Server, &error);
+                    self.forget(&current(&shared))?;
                     self.wait_out(&mut cursors);
                 }
                 Err(error @ (SyncError::Journal(_) | SyncError::Key(_))) => return Err(error),
+                Err(SyncError::Wiped) => return Ok(()),
                 Err(error) => {
                     // The step has said when it is due again.
                     tracing::warn!(%error, "synchronisation");
                 }
             }
         }
+    }
+
+    /// Forgets what the policy says is over, while nothing else is due.
+    fn forget(&mut self, station: &Station) -> Result<(), JournalError> {
+        let Some(retention) = Retention::of(station, self.settings.clock.read()) else { return Ok(()) };
+        while self.inbox.is_empty() && self.journal.forget(&retention)? {}
+        Ok(())
     }
 
     /// Waits until something is due, and uses the quiet for what can wait.
@@ -375,6 +398,9 @@ impl Talk {
             }
             Err(SyncError::Http(error)) if error.status().is_none() => Err(error.into()),
             Err(error @ SyncError::Journal(_)) => Err(error),
+            Err(error) if wipe::may_be_wiped(&error) && self.was_wiped(server, record, &known)? => {
+                Err(SyncError::Wiped)
+            }
             Err(error) => {
                 // Rows must go up all the same: a revoked device hands in what it has.
                 cursors.bundle_wanted = false;

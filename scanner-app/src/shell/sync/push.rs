@@ -90,9 +90,14 @@ pub(super) fn take_receipt(
     if payload.device != station.device.0 {
         return Err(SyncError::Receipt(ReceiptFault::OtherDevice));
     }
-    // Before the first row there is nothing to sign for.
-    if payload.seq == 0 {
+    // Before the first row there is nothing to sign for, and what was forgotten had its receipt. A server that was restored
+    // from a backup may say so little.
+    let base = journal.base()?;
+    if payload.seq == 0 || (payload.epoch == base.epoch && payload.seq < base.seq) {
         return Ok(None);
+    }
+    if (payload.epoch, payload.seq, payload.hash.into_array()) == (base.epoch, base.seq, base.hash) {
+        return Ok(Some(payload.seq));
     }
     let own = journal.row_hash(payload.epoch, payload.seq)?;
     if own != Some(payload.hash.into_array()) {

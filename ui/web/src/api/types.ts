@@ -71,7 +71,7 @@ export interface Enrolment {
   expires_at_ms: number;
 }
 
-export type DeviceState = 'pending' | 'confirmed' | 'revoked' | 'expired';
+export type DeviceState = 'pending' | 'confirmed' | 'revoked' | 'expired' | 'wiped';
 
 export interface Device {
   id: string;
@@ -84,6 +84,8 @@ export interface Device {
   last_contact_ms: number | null;
   list_version: number | null;
   lease_until_ms: number | null;
+  /** When it was first given the word to wipe itself. */
+  wipe_sent_at_ms: number | null;
 }
 
 export interface LiveDevice {

@@ -63,6 +63,11 @@ export class Devices {
     await this.load();
   }
 
+  async wipe(device: Device): Promise<void> {
+    await call('POST', `/api/v1/devices/${device.id}/wipe`, { body: {}, idempotencyKey: randomKey() });
+    await this.load();
+  }
+
   async revoke(device: Device): Promise<void> {
     await call('POST', `/api/v1/devices/${device.id}/revoke`, { body: {}, idempotencyKey: randomKey() });
     await this.load();

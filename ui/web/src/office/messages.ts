@@ -58,7 +58,7 @@ const en = {
     listNone: 'no list yet',
     offlineHint: 'It goes on deciding by itself; its scans arrive when it is back.',
   },
-  state: { pending: 'waiting for you', confirmed: 'confirmed', revoked: 'revoked', expired: 'expired' },
+  state: { pending: 'waiting for you', confirmed: 'confirmed', revoked: 'revoked', expired: 'expired', wiped: 'wiped' },
   conflicts: {
     title: (n: number) => (n === 1 ? '1 ticket admitted too often' : `${n} tickets admitted too often`),
     none: 'No ticket was admitted more often than it allows.',
@@ -166,7 +166,14 @@ const en = {
     revokeWhy: 'It stops admitting as soon as it hears of it. Offline, it goes on until its lease ends. Its scans so far are kept. This cannot be undone; the device can be enrolled again.',
     noLanes: 'There is no lane to enrol a device for. The sales back end creates lanes.',
     never: 'never',
-    showOld: (n: number) => `${n} revoked or expired`,
+    showOld: (n: number) => `${n} no longer in use`,
+    wipe: 'Wipe',
+    wipeOf: (name: string) => `Wipe ${name}`,
+    wipeTitle: (name: string) => `Wipe ${name}?`,
+    wipeWhy: 'It forgets its list, its policy and its place as soon as it hears of it, and admits nobody any more. It keeps the scans that are not here yet until they are. This cannot be undone; the device can be enrolled again.',
+    wiped: (name: string) => `${name} is to be wiped. It learns so when it next has a network.`,
+    wipeWaits: 'to be wiped when it is next connected',
+    wipeTaken: (at: string) => `wiped, told so ${at}`,
   },
 };
 
@@ -227,7 +234,7 @@ const de: Messages = {
     listNone: 'noch keine Liste',
     offlineHint: 'Es entscheidet allein weiter; seine Scans kommen, sobald es wieder Netz hat.',
   },
-  state: { pending: 'wartet auf Sie', confirmed: 'bestätigt', revoked: 'gesperrt', expired: 'abgelaufen' },
+  state: { pending: 'wartet auf Sie', confirmed: 'bestätigt', revoked: 'gesperrt', expired: 'abgelaufen', wiped: 'gelöscht' },
   conflicts: {
     title: (n) => (n === 1 ? '1 Ticket zu oft eingelassen' : `${n} Tickets zu oft eingelassen`),
     none: 'Kein Ticket wurde öfter eingelassen, als es erlaubt.',
@@ -335,7 +342,14 @@ const de: Messages = {
     revokeWhy: 'Es lässt niemanden mehr ein, sobald es davon erfährt. Ohne Netz arbeitet es weiter, bis seine Frist endet. Seine bisherigen Scans bleiben erhalten. Das lässt sich nicht rückgängig machen; das Gerät kann neu angemeldet werden.',
     noLanes: 'Es gibt keine Spur für ein Gerät. Das Verkaufssystem legt Spuren an.',
     never: 'nie',
-    showOld: (n) => `${n} gesperrt oder abgelaufen`,
+    showOld: (n) => `${n} nicht mehr im Einsatz`,
+    wipe: 'Löschen',
+    wipeOf: (name) => `${name} löschen`,
+    wipeTitle: (name) => `${name} löschen?`,
+    wipeWhy: 'Es vergisst Liste, Regeln und Platz, sobald es davon erfährt, und lässt niemanden mehr ein. Scans, die noch nicht hier sind, behält es, bis sie es sind. Das lässt sich nicht rückgängig machen; das Gerät kann neu angemeldet werden.',
+    wiped: (name) => `${name} wird gelöscht. Es erfährt das, sobald es Netz hat.`,
+    wipeWaits: 'wird gelöscht, sobald es Netz hat',
+    wipeTaken: (at) => `gelöscht, angewiesen ${at}`,
   },
 };
 

@@ -212,6 +212,24 @@ inChromium('the office', () => {
     expect(state()).toBe('revoked');
   });
 
+  it('wipes only after asking, revoked devices too, and says how it stands', async () => {
+    const visit = await browser.visit({ world: busyNight(newWorld()), width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('nav');
+    await visit.page.click('nav a[href$="/devices"]');
+    const of = (id: string) => (visit.world.devices as unknown as { id: string; state: string }[]).find((d) => d.id.endsWith(id))!;
+    await (await visit.page.waitForSelector('[data-device="00000000000000a2"] [data-wipe]'))!.click();
+    await says(visit.page, 'Wipe Handheld 2?');
+    expect(of('a2').state).toBe('confirmed');
+    await visit.page.click('[data-wipe-sure]');
+    await says(visit.page, 'Handheld 2 is to be wiped.');
+    expect(of('a2').state).toBe('wiped');
+    await visit.page.click('details summary');
+    await says(visit.page, 'to be wiped when it is next connected');
+    expect(await visit.page.$('[data-device="00000000000000a2"] button')).toBeNull();
+    expect(await visit.page.$('[data-device="00000000000000a9"] [data-wipe]')).not.toBeNull();
+  });
+
   it('shows an event list when there are several, and nothing to choose when there is none', async () => {
     const world = newWorld();
     world.events = [];

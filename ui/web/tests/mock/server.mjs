@@ -191,6 +191,11 @@ const ROUTES = [
     device.state = 'confirmed';
     return { id: device.id, state: device.state };
   }],
+  ['POST', /^\/api\/v1\/devices\/([0-9a-f]{16})\/wipe$/, (world, _body, path, { need }) => {
+    need();
+    Object.assign(world.devices.find((d) => d.id === path[1]), { state: 'wiped', wipe_sent_at_ms: null });
+    return {};
+  }],
   ['POST', /^\/api\/v1\/devices\/([0-9a-f]{16})\/revoke$/, (world, _body, path, { need }) => {
     need();
     world.devices.find((d) => d.id === path[1]).state = 'revoked';
