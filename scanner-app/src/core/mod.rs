@@ -6,4 +6,5 @@ pub mod hear;
 pub mod present;
 pub mod report;
 pub mod station;
+pub mod status;
 pub mod sync_plan;

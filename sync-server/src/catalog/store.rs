@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    CatalogError, Class, Entrance, Event, Lane, LaneRules, Partition, Policy, PolicyRules, UnlistedPrinted, Venue,
+    CatalogError, Class, Entrance, Event, Lane, LaneDirection, LaneRules, Partition, Policy, PolicyRules,
+    UnlistedPrinted, Venue,
 };
 use crate::platform::store::{FromRow, Result, Row, params};
 use crate::platform::{StoreError, Tx};
@@ -209,6 +210,13 @@ struct StoredLane {
     lane_id: u32,
     home_group: u16,
     classes: Vec<u16>,
+    /// Absent from what was put before lanes had profiles.
+    #[serde(default)]
+    out: bool,
+    #[serde(default)]
+    closed: bool,
+    #[serde(default)]
+    questions: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -239,6 +247,9 @@ impl From<&PolicyRules> for StoredPolicy {
             lane_id: lane.lane_id,
             home_group: lane.home_group,
             classes: lane.classes.clone(),
+            out: lane.direction == LaneDirection::Out,
+            closed: lane.closed,
+            questions: lane.questions.clone(),
         };
         Self {
             partition: StoredPartition(rules.partition),
@@ -260,8 +271,14 @@ impl From<&PolicyRules> for StoredPolicy {
 
 impl From<StoredPolicy> for PolicyRules {
     fn from(stored: StoredPolicy) -> Self {
-        let lane =
-            |lane: StoredLane| LaneRules { lane_id: lane.lane_id, home_group: lane.home_group, classes: lane.classes };
+        let lane = |lane: StoredLane| LaneRules {
+            lane_id: lane.lane_id,
+            home_group: lane.home_group,
+            classes: lane.classes,
+            direction: if lane.out { LaneDirection::Out } else { LaneDirection::In },
+            closed: lane.closed,
+            questions: lane.questions,
+        };
         Self {
             partition: stored.partition.0,
             class_partitions: stored.class_partitions.into_iter().map(|(class, own)| (class, own.0)).collect(),

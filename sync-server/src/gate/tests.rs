@@ -1,5 +1,10 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod evening;
+mod profile;
+mod release;
+mod status;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use gate_core::Grant;

@@ -3,6 +3,7 @@
 //! What it says is judged by `core::hear`; here it is read and kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,7 +17,7 @@ use crate::core::hear::{Batch, Unheard};
 use crate::core::present::named_conflict;
 use crate::core::station::Station;
 use crate::core::sync_plan::Backoff;
-use crate::shell::clock::{Clock, random_u64};
+use crate::shell::clock::{Clock, boot_ms, random_u64};
 use crate::shell::http::{HttpError, Server, Signer, plain};
 use crate::shell::journal::{Journal, JournalError};
 use crate::shell::places;
@@ -31,6 +32,8 @@ pub(super) struct Feed {
     pub(super) orders: Handle,
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
+    /// When the feed was heard last, of the steady clock.
+    pub(super) heard_ms: Arc<AtomicI64>,
 }
 
 /// Reads an event as it travels, and takes it in. A newer server may say more than this version understands.
@@ -151,6 +154,7 @@ impl Feed {
         }
         // After what was waiting for us is kept: from now on this lane knows what the others did.
         if batch.heard {
+            self.heard_ms.store(boot_ms(), Ordering::Relaxed);
             self.outlet.input(Input::Sync(SyncNews::Heard));
         }
         if let Some(version) = batch.list {

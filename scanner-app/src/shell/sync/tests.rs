@@ -102,6 +102,7 @@ impl World {
             orders: handle(orders),
             outlet: self.talk.outlet.clone(),
             clock: self.talk.settings.clock.clone(),
+            heard_ms: Arc::clone(&self.talk.heard_ms),
         };
         (feed, ordered)
     }

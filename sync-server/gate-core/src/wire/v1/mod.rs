@@ -9,6 +9,7 @@ mod grant;
 mod list;
 mod scans;
 mod station;
+mod status;
 
 pub use enrol::{EnrolAnswer, EnrolRequest, EnrolmentCode, EnrolmentCodeError, EnrolmentStatus};
 pub use feed::{FeedMessage, GENERATION_HEADER};
@@ -16,3 +17,4 @@ pub use grant::{GrantAnswer, GrantRequest};
 pub use list::ListAnswer;
 pub use scans::{IncidentReport, Receipt, ReceiptPayload, ScanAnswer, ScanUpload, WireRow};
 pub use station::{EventInfo, SignedTime, StationBundle, TimePayload};
+pub use status::{Battery, ClockState, DeviceStatus, ListInUse};
