@@ -28,4 +28,11 @@ async fn a_lanes_profile_reaches_its_handheld_and_the_page() {
     assert_eq!((lane.direction, lane.closed, &lane.classes), (Direction::Out, false, &vec![2]));
     assert_eq!(lane.questions, ["Is the bag smaller than A4?"]);
     assert!(policy.lane(LaneId(2)).unwrap().closed);
+    // What the organiser has closed, a supervisor opens for a while.
+    let open = json!({ "decision": { "kind": "lane_opened", "lane_id": 2 }, "minutes": 30 });
+    assert_eq!(office(&server, &cookie, "POST", "/api/v1/events/1/decisions", open).await.0, StatusCode::CREATED);
+    let bundle = handheld.bundle(&server).await;
+    let policy = Policy::open(bundle.policy.as_ref().unwrap(), &trust(&bundle), EVENT, NOW_MS / 1_000, 0).unwrap();
+    let closed = |at_ms| policy.at(at_ms).lane(LaneId(2)).unwrap().closed;
+    assert_eq!((closed(NOW_MS), closed(NOW_MS + 30 * 60_000)), (false, true));
 }

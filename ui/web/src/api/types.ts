@@ -176,6 +176,7 @@ export interface TicketClass {
 
 export type Decided =
   | { kind: 'lane_closed'; lane_id: number }
+  | { kind: 'lane_opened'; lane_id: number }
   | { kind: 'lane_classes'; lane_id: number; classes: number[] }
   | { kind: 'lane_direction'; lane_id: number; direction: 'in' | 'out' }
   | { kind: 'partition'; class: number | null; partition: 'strict' | 'bounded' | 'open' }

@@ -143,6 +143,7 @@ const en = {
     what: 'What',
     kinds: {
       lane_closed: 'Close a lane',
+      lane_opened: 'Open a lane',
       lane_classes: 'Who passes at a lane',
       lane_direction: 'Turn a lane round',
       message: 'Tell the lanes something',
@@ -170,6 +171,7 @@ const en = {
     only: (classes: string) => `Only ${classes}`,
     notHeard: 'was not sent the latest decision',
     closed: (lane: string) => `${lane} is closed`,
+    opened: (lane: string) => `${lane} is open`,
     allClasses: (lane: string) => `${lane}: everybody passes`,
     onlyClasses: (lane: string, classes: string) => `${lane}: only ${classes}`,
     direction: { in: (lane: string) => `${lane}: guests come in`, out: (lane: string) => `${lane}: guests leave` },
@@ -367,6 +369,7 @@ const de: Messages = {
     what: 'Was',
     kinds: {
       lane_closed: 'Eine Spur schließen',
+      lane_opened: 'Eine Spur öffnen',
       lane_classes: 'Wer an einer Spur durchgeht',
       lane_direction: 'Eine Spur umkehren',
       message: 'Den Spuren etwas sagen',
@@ -394,6 +397,7 @@ const de: Messages = {
     only: (classes) => `Nur ${classes}`,
     notHeard: 'hat die letzte Anordnung noch nicht bekommen',
     closed: (lane) => `${lane} ist geschlossen`,
+    opened: (lane) => `${lane} ist offen`,
     allClasses: (lane) => `${lane}: alle gehen durch`,
     onlyClasses: (lane, classes) => `${lane}: nur ${classes}`,
     direction: { in: (lane) => `${lane}: Gäste kommen herein`, out: (lane) => `${lane}: Gäste gehen hinaus` },

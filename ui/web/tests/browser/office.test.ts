@@ -73,6 +73,11 @@ inChromium('the office', () => {
     announce(world);
     await visit.page.waitForSelector('[data-decision="3"]');
 
+    // A lane that is shut is offered to be opened.
+    await visit.page.click('[data-lane="Lane 4"] .link');
+    await says(visit.page, 'Lane 4 is open');
+    await visit.page.click('dialog[open] .choices .button.quiet');
+
     // A message to all, whose answer is lost on the way: asked again, it is said once.
     await visit.page.click('[data-decide]');
     await visit.page.type('#decide-text', 'Rain: let them in faster');
