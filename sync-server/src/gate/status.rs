@@ -11,7 +11,7 @@ use super::store::{self, KeptStatus};
 use super::{Gate, Result};
 
 /// A status so much older than the last contact is of a program that tells none any more.
-const LATE_MS: i64 = 60_000;
+const LATE_MS: i64 = 180_000;
 
 /// Keeps what a confirmed device tells.
 pub(super) async fn keep(gate: &Gate, device: &Device, status: DeviceStatus) -> Result<()> {
@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn a_word_from_before_the_program_was_replaced_counts_no_more() {
         let kept = told(100_000, 1);
-        assert!(current(Some(&kept), Some(160_000)).is_some());
-        assert!(current(Some(&kept), Some(160_001)).is_none());
+        assert!(current(Some(&kept), Some(280_000)).is_some());
+        assert!(current(Some(&kept), Some(280_001)).is_none());
         assert!(current(Some(&kept), None).is_some());
         assert!(current(None, Some(1)).is_none());
     }

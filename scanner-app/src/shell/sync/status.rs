@@ -11,7 +11,7 @@ use gate_core::wire::v1::{ClockState, DeviceStatus, ListInUse};
 
 use super::{Shared, SyncError, Talk, current};
 use crate::core::status::{cut_off_s, is_news};
-use crate::core::sync_plan::Cursors;
+use crate::core::sync_plan::{Cursors, STATUS_EVERY_MS};
 use crate::shell::battery;
 use crate::shell::clock::boot_ms;
 use crate::shell::http::Server;
@@ -82,12 +82,16 @@ impl Talk {
                 Ok(())
             }
             Err(error) => {
+                // Not reached: rows and lists are tried before this is tried again.
                 let wait_ms = match error.status() {
                     Some(404 | 405) => UNKNOWN_MS,
                     Some(_) => REFUSED_MS,
-                    None => return Err(error.into()),
+                    None => STATUS_EVERY_MS,
                 };
                 cursors.status_not_before_ms = now + wait_ms;
+                if error.status().is_none() {
+                    return Err(error.into());
+                }
                 // The page is not this lane's staff: they have nothing to do about it.
                 tracing::info!(%error, "the server takes no word about this handheld");
                 Ok(())

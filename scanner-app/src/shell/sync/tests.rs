@@ -1,5 +1,7 @@
 //! What a server may send and a handheld must not believe, and what it must.
 
+mod status;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossbeam_channel::unbounded;

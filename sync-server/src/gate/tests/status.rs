@@ -59,7 +59,7 @@ async fn a_handhelds_word_about_itself_is_shown_and_one_that_tells_nothing_works
     let kept = snapshot(&server, &cookie).await;
     assert_eq!(kept["lanes"][0]["devices"][0]["status"]["policy_version"], 3, "neither changed anything");
     // Since then it works on without a word: its program was replaced by one that tells none.
-    server.site.platform.clock.advance_ms(61_000);
+    server.site.platform.clock.advance_ms(181_000);
     talks.bundle(&server).await;
     assert_eq!(snapshot(&server, &cookie).await["lanes"][0]["devices"][0]["status"], Value::Null);
 }
