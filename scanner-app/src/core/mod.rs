@@ -8,4 +8,5 @@ pub mod present;
 pub mod report;
 pub mod retention;
 pub mod station;
+pub mod status;
 pub mod sync_plan;

@@ -22,12 +22,22 @@ pub struct Cursors {
     pub list_at_ms: Option<i64>,
     /// A list could not be taken: not asked for again until then.
     pub list_not_before_ms: i64,
+    /// This handheld tells how it is.
+    pub tells: bool,
+    /// When it told so last.
+    pub status_at_ms: Option<i64>,
+    /// Something of it has changed that the page should know at once.
+    pub status_changed: bool,
+    /// It is not told before then.
+    pub status_not_before_ms: i64,
 }
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     FetchBundle,
+    /// Say how this handheld is.
+    TellStatus,
     /// Send rows after `after`, at most `count`.
     PushRows {
         after: u64,
@@ -47,6 +57,8 @@ pub enum Step {
 pub const BUNDLE_EVERY_MS: i64 = 120_000;
 /// A list is asked for after this long even if the feed says nothing.
 pub const LIST_EVERY_MS: i64 = 60_000;
+/// How this handheld is, is told after this long even if nothing changed.
+pub const STATUS_EVERY_MS: i64 = 15_000;
 /// How long what the server would not take is left alone.
 pub const WITHHELD_MS: i64 = 30_000;
 /// Rows in one upload: an upload that is cut in the middle loses no more work than this.
@@ -57,6 +69,11 @@ pub fn plan(cursors: &Cursors, now_ms: i64) -> Step {
     let due = |last: Option<i64>, every: i64| last.is_none_or(|last| now_ms - last >= every);
     if cursors.bundle_wanted || due(cursors.bundle_at_ms, BUNDLE_EVERY_MS) {
         return Step::FetchBundle;
+    }
+    // Before the rows, which may be many after a cut: how many wait is what the page wants to know then.
+    let status_due_ms = status_due_ms(cursors, now_ms);
+    if status_due_ms.is_some_and(|due_ms| now_ms >= due_ms) {
+        return Step::TellStatus;
     }
     let sent = if now_ms < cursors.withheld_until_ms { cursors.withheld_seq } else { 0 };
     let after = cursors.receipted_seq.max(sent);
@@ -70,12 +87,19 @@ pub fn plan(cursors: &Cursors, now_ms: i64) -> Step {
     }
     let next = |last: Option<i64>, every: i64| last.map_or(now_ms, |last| last + every);
     let mut until_ms = next(cursors.bundle_at_ms, BUNDLE_EVERY_MS)
-        .min(next(cursors.list_at_ms, LIST_EVERY_MS).max(cursors.list_not_before_ms));
+        .min(next(cursors.list_at_ms, LIST_EVERY_MS).max(cursors.list_not_before_ms))
+        .min(status_due_ms.unwrap_or(i64::MAX));
     if cursors.head_seq > cursors.receipted_seq {
         // What was withheld is offered again then.
         until_ms = until_ms.min(cursors.withheld_until_ms);
     }
     Step::Wait { until_ms: until_ms.max(now_ms + 1) }
+}
+
+/// When this handheld says next how it is.
+fn status_due_ms(cursors: &Cursors, now_ms: i64) -> Option<i64> {
+    let turn_ms = cursors.status_at_ms.filter(|_| !cursors.status_changed).map_or(now_ms, |at| at + STATUS_EVERY_MS);
+    cursors.tells.then_some(turn_ms.max(cursors.status_not_before_ms))
 }
 
 /// The pause after a failure: doubles up to a bound, with a jitter so that lanes do not come back as one.
@@ -181,6 +205,10 @@ mod tests {
         list_announced: 7,
         list_at_ms: Some(1_000),
         list_not_before_ms: 0,
+        tells: false,
+        status_at_ms: None,
+        status_changed: false,
+        status_not_before_ms: 0,
     };
 
     #[test]
@@ -205,6 +233,22 @@ mod tests {
         let list = Cursors { list_announced: 8, list_not_before_ms: 9_000, ..DONE };
         assert_eq!(plan(&list, 2_000), Step::Wait { until_ms: 61_000 });
         assert_eq!(plan(&list, 9_000), Step::FetchList { cursor: 7 });
+    }
+
+    #[test]
+    fn how_it_is_goes_before_rows_each_quarter_minute_and_at_once_when_it_changes() {
+        let told = Cursors { tells: true, status_at_ms: Some(2_000), status_not_before_ms: 4_000, ..DONE };
+        assert_eq!(plan(&told, 3_000), Step::Wait { until_ms: 17_000 });
+        assert_eq!(plan(&Cursors { head_seq: 9, ..told }, 17_000), Step::TellStatus);
+        assert_eq!(plan(&Cursors { bundle_wanted: true, ..told }, 17_000), Step::FetchBundle, "it brings the time");
+        let changed = Cursors { status_changed: true, ..told };
+        assert_eq!(plan(&changed, 3_000), Step::Wait { until_ms: 4_000 }, "not in every breath");
+        assert_eq!(plan(&changed, 4_000), Step::TellStatus);
+        assert_eq!(plan(&Cursors { status_at_ms: None, ..told }, 4_000), Step::TellStatus);
+        // An older server has no place for it: everything else goes on.
+        let unknown = Cursors { status_not_before_ms: 600_000, head_seq: 9, ..told };
+        assert_eq!(plan(&unknown, 17_000), Step::PushRows { after: 5, count: PUSH_ROWS });
+        assert_eq!(plan(&Cursors { tells: false, ..changed }, 17_000), Step::Wait { until_ms: 61_000 });
     }
 
     fn manifest(version: u64, base: u64, tickets: u32) -> ListManifest {

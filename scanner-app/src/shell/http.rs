@@ -123,6 +123,13 @@ impl Server {
         read_cbor(self.send("POST", target, body)?, ANSWER_BYTES_MAX)
     }
 
+    /// Sends a CBOR message whose answer says nothing.
+    pub fn tell(&self, target: &str, message: &impl Serialize) -> Result<(), HttpError> {
+        let body = gate_core::wire::to_cbor(message).map_err(|error| HttpError::Unreadable(error.to_string()))?;
+        // Read to its end, so that the connection serves again.
+        read_bounded(self.send("POST", target, body)?, PROBLEM_BYTES_MAX).map(|_| ())
+    }
+
     /// Opens a stream of server-sent events, with the generation that its cursors are of, if the server names one: reading it
     /// fails after [`FEED_SILENCE`] without a byte.
     pub fn stream(&self, target: &str) -> Result<(impl Read + use<>, Option<u64>), HttpError> {

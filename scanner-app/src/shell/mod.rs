@@ -1,5 +1,6 @@
 //! Everything the handheld does to the world: cameras, disk, network, screen and sound.
 
+pub mod battery;
 pub mod camera;
 pub mod clock;
 pub mod crash;

@@ -20,8 +20,8 @@ use std::ops::RangeInclusive;
 
 use crate::platform::Tx;
 pub use model::{
-    CatalogError, Class, Entrance, Event, Lane, LaneRules, NewClass, NewEvent, Partition, Policy, PolicyRules,
-    UnlistedPrinted, Venue,
+    CatalogError, Class, Entrance, Event, Lane, LaneDirection, LaneRules, NewClass, NewEvent, Partition, Policy,
+    PolicyRules, UnlistedPrinted, Venue,
 };
 
 type Result<T> = std::result::Result<T, CatalogError>;

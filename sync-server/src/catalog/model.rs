@@ -94,14 +94,25 @@ pub enum UnlistedPrinted {
     Admit,
 }
 
-/// What the policy says of one lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which way guests pass at a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LaneDirection {
+    #[default]
+    In,
+    Out,
+}
+
+/// What the policy says of one lane: its handhelds' profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaneRules {
     pub lane_id: u32,
     /// Below [`PolicyRules::home_groups`].
     pub home_group: u16,
-    /// The classes that enter here; empty means all.
+    /// The classes that pass here; empty means all.
     pub classes: Vec<u16>,
+    pub direction: LaneDirection,
+    /// Nobody passes here, until the organiser or a supervisor says otherwise.
+    pub closed: bool,
     /// What staff ask or check of every guest, as they read it.
     pub questions: Vec<String>,
 }

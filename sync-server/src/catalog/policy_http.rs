@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::http::CatalogState;
-use super::{LaneRules, Partition, Policy, PolicyRules, UnlistedPrinted};
+use super::{LaneDirection, LaneRules, Partition, Policy, PolicyRules, UnlistedPrinted};
 use crate::platform::http::{PathParams, RequestBody};
 use crate::platform::problem::ProblemDocument;
 use crate::platform::{Actor, Answer, Scope};
@@ -27,6 +27,14 @@ enum UnlistedName {
     Admit,
 }
 
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum DirectionName {
+    #[default]
+    In,
+    Out,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClassPartitionBody {
@@ -41,10 +49,16 @@ struct LaneRulesBody {
     /// Counted from 0.
     #[serde(default)]
     home_group: u16,
-    /// The classes that enter here; empty means all.
+    /// The classes that pass here; empty means all.
     #[serde(default)]
     classes: Vec<u16>,
-    /// What staff ask or check of every guest, as they read it: at most 5, of 120 bytes each.
+    /// Which way guests pass: `in` or `out`.
+    #[serde(default)]
+    direction: DirectionName,
+    /// Nobody passes here, until another policy opens the lane.
+    #[serde(default)]
+    closed: bool,
+    /// What staff ask or check of every guest: at most 5, of at most 120 bytes each.
     #[serde(default)]
     questions: Vec<String>,
 }
@@ -173,6 +187,24 @@ impl From<Partition> for PartitionName {
     }
 }
 
+impl From<DirectionName> for LaneDirection {
+    fn from(name: DirectionName) -> Self {
+        match name {
+            DirectionName::In => Self::In,
+            DirectionName::Out => Self::Out,
+        }
+    }
+}
+
+impl From<LaneDirection> for DirectionName {
+    fn from(direction: LaneDirection) -> Self {
+        match direction {
+            LaneDirection::In => Self::In,
+            LaneDirection::Out => Self::Out,
+        }
+    }
+}
+
 impl From<UnlistedName> for UnlistedPrinted {
     fn from(name: UnlistedName) -> Self {
         match name {
@@ -212,6 +244,8 @@ impl From<PolicyRulesBody> for PolicyRules {
                     lane_id: lane.lane_id,
                     home_group: lane.home_group,
                     classes: lane.classes,
+                    direction: lane.direction.into(),
+                    closed: lane.closed,
                     questions: lane.questions,
                 })
                 .collect(),
@@ -243,6 +277,8 @@ impl From<Policy> for PolicyBody {
                         lane_id: lane.lane_id,
                         home_group: lane.home_group,
                         classes: lane.classes,
+                        direction: lane.direction.into(),
+                        closed: lane.closed,
                         questions: lane.questions,
                     })
                     .collect(),

@@ -19,7 +19,7 @@ const MAX_HOME_GROUPS: u16 = 64;
 /// How long handhelds keep receipted rows where nobody says otherwise.
 pub const KEEP_ROWS_DAYS: u32 = 30;
 const MAX_KEEP_ROWS_DAYS: u32 = 3_660;
-/// What fits a handheld's screen, and what a signed policy may hold.
+/// What a signed policy may hold of a lane, and a handheld's screen has room for.
 const MAX_QUESTIONS: usize = 5;
 const MAX_QUESTION_BYTES: usize = 120;
 
@@ -146,7 +146,7 @@ pub fn add_missing_lanes(rules: &mut PolicyRules, lanes: &[Lane]) {
         }
         let rank = entrances.iter().take_while(|entrance| **entrance < lane.entrance_id).count();
         let home_group = u16::try_from(rank % usize::from(rules.home_groups.max(1))).unwrap_or(0);
-        rules.lanes.push(LaneRules { lane_id: lane.id, home_group, classes: Vec::new(), questions: Vec::new() });
+        rules.lanes.push(LaneRules { lane_id: lane.id, home_group, ..LaneRules::default() });
     }
     rules.lanes.sort_by_key(|lane| lane.lane_id);
 }
@@ -197,21 +197,25 @@ pub fn check_policy(rules: &PolicyRules, lanes: &[u32], classes: &[u16]) -> Resu
 fn check_questions(lane: &LaneRules) -> Result<(), CatalogError> {
     let id = lane.lane_id;
     if lane.questions.len() > MAX_QUESTIONS {
-        return Err(invalid(
-            "lanes",
-            format!("The lane {id} has {} questions; {MAX_QUESTIONS} fit a handheld's screen.", lane.questions.len()),
-        ));
+        let found = lane.questions.len();
+        let detail = format!("The lane {id} asks {found} questions; {MAX_QUESTIONS} are allowed, since guests wait.");
+        return Err(invalid("lanes", detail));
     }
-    let unfit = |question: &&String| {
-        question.trim().is_empty() || question.len() > MAX_QUESTION_BYTES || question.chars().any(char::is_control)
-    };
-    if lane.questions.iter().any(|question| unfit(&question)) {
-        return Err(invalid(
-            "lanes",
-            format!(
-                "A question of the lane {id} is empty, longer than {MAX_QUESTION_BYTES} bytes, or holds a control character."
-            ),
-        ));
+    let mut seen = BTreeSet::new();
+    for question in &lane.questions {
+        let bytes = question.len();
+        let wrong = if question.trim().is_empty() {
+            "asks an empty question; write what staff should ask or leave it out.".to_owned()
+        } else if bytes > MAX_QUESTION_BYTES {
+            format!("asks a question of {bytes} bytes; {MAX_QUESTION_BYTES} are allowed, since it must fit a screen.")
+        } else if question.trim() != question || question.chars().any(char::is_control) {
+            "asks a question that begins or ends with a space, or holds a control character.".to_owned()
+        } else if !seen.insert(question) {
+            format!("asks \"{question}\" twice.")
+        } else {
+            continue;
+        };
+        return Err(invalid("lanes", format!("The lane {id} {wrong}")));
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    CatalogError, Class, Entrance, Event, Lane, LaneRules, Partition, Policy, PolicyRules, UnlistedPrinted, Venue,
+    CatalogError, Class, Entrance, Event, Lane, LaneDirection, LaneRules, Partition, Policy, PolicyRules,
+    UnlistedPrinted, Venue,
 };
 use crate::platform::store::{FromRow, Result, Row, params};
 use crate::platform::{StoreError, Tx};
@@ -259,6 +260,11 @@ struct StoredLane {
     lane_id: u32,
     home_group: u16,
     classes: Vec<u16>,
+    /// Absent from what was put before lanes had profiles.
+    #[serde(default)]
+    out: bool,
+    #[serde(default)]
+    closed: bool,
     #[serde(default)]
     questions: Vec<String>,
 }
@@ -291,6 +297,8 @@ impl From<&PolicyRules> for StoredPolicy {
             lane_id: lane.lane_id,
             home_group: lane.home_group,
             classes: lane.classes.clone(),
+            out: lane.direction == LaneDirection::Out,
+            closed: lane.closed,
             questions: lane.questions.clone(),
         };
         Self {
@@ -318,6 +326,8 @@ impl From<StoredPolicy> for PolicyRules {
             lane_id: lane.lane_id,
             home_group: lane.home_group,
             classes: lane.classes,
+            direction: if lane.out { LaneDirection::Out } else { LaneDirection::In },
+            closed: lane.closed,
             questions: lane.questions,
         };
         Self {

@@ -84,10 +84,8 @@ async fn an_event_is_made_and_read() {
     let policy = get("/api/v1/events/5/policy").await;
     assert_eq!(policy["printed_classes"], json!([2]));
     assert_eq!(policy["class_partitions"], put["class_partitions"]);
-    let lanes = json!([
-        {"lane_id": 1, "home_group": 0, "classes": [], "questions": []},
-        {"lane_id": 2, "home_group": 0, "classes": [2], "questions": []},
-    ]);
+    let profile = |lane: u32, classes: Value| json!({ "lane_id": lane, "home_group": 0, "classes": classes, "direction": "in", "closed": false, "questions": [] });
+    let lanes = json!([profile(1, json!([])), profile(2, json!([2]))]);
     assert_eq!(policy["lanes"], lanes, "the lane that was not named admits all classes");
     let mut tx = server.site.platform.store.read().await.unwrap();
     assert!(check(&mut tx).await.unwrap().is_empty());
@@ -156,6 +154,29 @@ async fn what_is_not_allowed_says_why() {
         ("PUT", "/api/v1/events/5/policy", json!({"lanes": [{"lane_id": 9}]}), "invalid", "lanes"),
         ("PUT", "/api/v1/events/5/policy", json!({"lanes": [{"lane_id": 1}, {"lane_id": 1}]}), "invalid", "lanes"),
         ("PUT", "/api/v1/events/5/policy", json!({"lanes": [{"lane_id": 1, "home_group": 1}]}), "invalid", "lanes"),
+        ("PUT", "/api/v1/events/5/policy", json!({"lanes": [{"lane_id": 1, "direction": "up"}]}), "malformed", ""),
+        ("PUT", "/api/v1/events/5/policy", json!({"lanes": [{"lane_id": 1, "questions": [" "]}]}), "invalid", "lanes"),
+        (
+            "PUT",
+            "/api/v1/events/5/policy",
+            json!({"lanes": [{"lane_id": 1, "questions": ["Bag?", "Bag?"]}]}),
+            "invalid",
+            "lanes",
+        ),
+        (
+            "PUT",
+            "/api/v1/events/5/policy",
+            json!({"lanes": [{"lane_id": 1, "questions": ["x".repeat(121)]}]}),
+            "invalid",
+            "lanes",
+        ),
+        (
+            "PUT",
+            "/api/v1/events/5/policy",
+            json!({"lanes": [{"lane_id": 1, "questions": ["1?", "2?", "3?", "4?", "5?", "6?"]}]}),
+            "invalid",
+            "lanes",
+        ),
         ("PUT", "/api/v1/events/5/policy", json!({"home_groups": 0}), "invalid", "home_groups"),
         ("PUT", "/api/v1/events/5/policy", json!({"freshness_steps": 41}), "invalid", "freshness_steps"),
         ("PUT", "/api/v1/events/5/policy", json!({"hold_off_ms": 60_001}), "invalid", "hold_off_ms"),

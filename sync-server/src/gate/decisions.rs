@@ -27,6 +27,8 @@ const CLOCKS_APART_MS: i64 = 60_000;
 pub(super) enum Decision {
     /// Nobody passes at this lane.
     LaneClosed { lane_id: u32 },
+    /// Guests pass at this lane, which the organiser's policy or an earlier decision has closed.
+    LaneOpened { lane_id: u32 },
     /// Only these classes pass at this lane; none named means all.
     LaneClasses { lane_id: u32, classes: Vec<u16> },
     /// `in` or `out`.
@@ -69,6 +71,7 @@ impl Decision {
     fn change(&self) -> Option<Change> {
         Some(match self.clone() {
             Self::LaneClosed { lane_id } => Change::LaneClosed { lane: lane_id, closed: true },
+            Self::LaneOpened { lane_id } => Change::LaneClosed { lane: lane_id, closed: false },
             Self::LaneClasses { lane_id, classes } => Change::LaneClasses { lane: lane_id, classes },
             Self::LaneDirection { lane_id, direction } => Change::LaneDirection { lane: lane_id, direction },
             Self::Partition { class, partition } => Change::Partition { class, partition },
@@ -81,7 +84,9 @@ impl Decision {
     /// The classes and lanes that it names.
     fn names(&self) -> (Vec<u16>, Vec<u32>) {
         match self {
-            Self::LaneClosed { lane_id } | Self::LaneDirection { lane_id, .. } => (Vec::new(), vec![*lane_id]),
+            Self::LaneClosed { lane_id } | Self::LaneOpened { lane_id } | Self::LaneDirection { lane_id, .. } => {
+                (Vec::new(), vec![*lane_id])
+            }
             Self::LaneClasses { lane_id, classes } => (classes.clone(), vec![*lane_id]),
             Self::Partition { class, .. } => (class.iter().copied().collect(), Vec::new()),
             Self::Message { lanes, .. } => (Vec::new(), lanes.clone()),

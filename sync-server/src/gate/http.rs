@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use gate_core::merge;
 use gate_core::request;
 use gate_core::wire::v1::{
-    EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, GrantRequest, IncidentReport, ListAnswer, Receipt,
-    ReceiptPayload, ScanAnswer, ScanUpload,
+    DeviceStatus, EnrolAnswer, EnrolRequest, EnrolmentStatus, GENERATION_HEADER, GrantRequest, IncidentReport,
+    ListAnswer, Receipt, ReceiptPayload, ScanAnswer, ScanUpload,
 };
 use gate_core::wire::{MEDIA_TYPE, from_cbor, to_cbor};
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::model::{Device, DeviceState, GateError};
 use super::{
-    Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, stations, store,
-    wipes,
+    Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, plan_http, stations,
+    status, store, wipes,
 };
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
@@ -37,8 +37,10 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(lane_feed))
         .routes(routes!(grant))
         .routes(routes!(edge_report))
+        .routes(routes!(tell_status))
         .merge(scans)
         .merge(office_http::routes())
+        .merge(plan_http::routes())
 }
 
 /// The supervisors' page alone: what a venue's edge has of these.
@@ -349,6 +351,25 @@ async fn grant(
     cbor(StatusCode::OK, &grants::give(&gate, &device, &asked).await?)
 }
 
+/// How the handheld is: battery, rows that wait, list and policy in use, clock. For the supervisor's page.
+#[utoipa::path(post, path = "/gate/v1/events/{event}/status", tag = "gate",
+    params(("event" = u32, Path), ("Turnstone-Device" = String, Header)),
+    request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 204), (status = "4XX", body = ProblemDocument)))]
+async fn tell_status(
+    State(gate): State<Gate>,
+    PathParams(event): PathParams<u32>,
+    method: Method,
+    target: OriginalUri,
+    body: RequestBody,
+) -> Answer<StatusCode> {
+    let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
+    let device = confirmed(&gate, event, &request).await?;
+    let told: DeviceStatus = from_cbor(body.bytes()).map_err(GateError::from)?;
+    status::keep(&gate, &device, told).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 #[derive(Deserialize)]
 struct FeedPlace {
     #[serde(default)]
@@ -391,13 +412,17 @@ impl From<GateError> for Problem {
             GateError::Fault(fault) => return Self::internal(fault),
             GateError::EnrolmentUnknown | GateError::EnrolmentProof => Code::EnrolmentInvalid,
             GateError::EnrolmentExpired => Code::EnrolmentExpired,
-            GateError::Decision { field, .. } => return Self::invalid(field, detail),
+            GateError::Decision { field, .. } | GateError::Plan { field, .. } => return Self::invalid(field, detail),
             GateError::DeviceName => return Self::invalid("name", detail),
-            GateError::DeviceNotFound(_) | GateError::DecisionNotFound(_) | GateError::ChunkGone => Code::NotFound,
+            GateError::DeviceNotFound(_)
+            | GateError::DecisionNotFound(_)
+            | GateError::PlanNotFound
+            | GateError::ChunkGone => Code::NotFound,
             GateError::DeviceUnknown => Code::DeviceUnknown,
             GateError::DeviceUnconfirmed => Code::DeviceUnconfirmed,
             GateError::DeviceRevoked => Code::DeviceRevoked,
             GateError::DeviceWiped => Code::DeviceWiped,
+            GateError::DeviceNotRevoked => Code::Conflict,
             GateError::DeviceSignature(_) => Code::DeviceSignature,
             GateError::OtherEvent { .. } => Code::Forbidden,
             GateError::FingerprintMismatch => Code::FingerprintMismatch,

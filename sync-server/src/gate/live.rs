@@ -11,7 +11,9 @@ use ticket_signer::{LaneId, TicketId};
 use utoipa::ToSchema;
 
 use super::decisions::{Decision, Kept};
+use super::gaps::{self, Scan};
 use super::model::{Device, DeviceState};
+use super::status::{self, StatusBody};
 use super::{Gate, Result, edge, lists, policies, store};
 use crate::catalog;
 use crate::platform::Tx;
@@ -92,6 +94,16 @@ pub(super) struct LaneBody {
     pub per_minute: PerMinuteBody,
     /// The last 30 minutes, oldest first.
     pub history: Vec<MinuteBody>,
+    pub gaps: GapsBody,
+}
+
+/// What the times of the last ten minutes' scans say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub(super) struct GapsBody {
+    /// Half of the scans came sooner after the one before at the same handheld; none where there were few.
+    pub median_ms: Option<i64>,
+    /// Guests are queueing here: the lane has no pauses. None where the scans do not say.
+    pub queue: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -101,10 +113,12 @@ pub(super) struct LaneDeviceBody {
     pub state: String,
     pub last_contact_ms: Option<i64>,
     pub list_version: Option<u64>,
-    /// It was sent all that was decided.
+    /// It decides by all that was decided: by its own word, or else it was sent it.
     pub policy_current: bool,
     /// The last of its rows that is here without a gap.
     pub head_seq: i64,
+    /// What it told of itself; none where its program tells nothing.
+    pub status: Option<StatusBody>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
@@ -197,6 +211,21 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     let in_force = policy.at(now_ms);
     let decided = store::decided_version(tx, event_id).await?;
     let sent: BTreeMap<u64, u64> = store::sent_policies(tx, event_id).await?.into_iter().collect();
+    let statuses: BTreeMap<u64, store::KeptStatus> = store::statuses(tx, event_id).await?.into_iter().collect();
+    let scans = lane_scans(tx, event_id, now_ms).await?;
+    let device = |d: &Device| {
+        let told = status::current(statuses.get(&d.id.0), d.last_contact_ms);
+        LaneDeviceBody {
+            device_id: d.id.to_string(),
+            name: d.name.clone(),
+            state: shown_state(d, now_ms).to_owned(),
+            last_contact_ms: d.last_contact_ms,
+            list_version: d.list_version,
+            policy_current: status::knows_decisions(told, sent.get(&d.id.0).copied(), decided),
+            head_seq: heads.get(&d.id.0).copied().unwrap_or(0),
+            status: told.map(StatusBody::from),
+        }
+    };
     let incidents = store::incidents(tx, event_id)
         .await?
         .into_iter()
@@ -212,14 +241,14 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
             closed: rules.is_some_and(|rules| rules.closed),
             direction: rules.map_or_else(Direction::default, |rules| rules.direction),
             classes: rules.map_or_else(Vec::new, |rules| rules.classes.clone()),
-            devices: devices
-                .iter()
-                .filter(|d| d.lane_id == lane.id)
-                .map(|d| device_body(d, &heads, sent.get(&d.id.0).copied() >= decided, now_ms))
-                .collect(),
+            devices: devices.iter().filter(|d| d.lane_id == lane.id).map(device).collect(),
             totals: totals.get(&lane.id).cloned().unwrap_or_default(),
             per_minute: per_minute(&own, now_ms),
             history: history(&own, first_ms),
+            gaps: scans.get(&lane.id).map_or_else(GapsBody::default, |scans| {
+                let gaps::Gaps { median_ms, queue } = gaps::gaps(scans, now_ms);
+                GapsBody { median_ms, queue }
+            }),
         }
     };
     let upstream = match &gate.edge {
@@ -257,16 +286,14 @@ fn shown_state(device: &Device, now_ms: i64) -> &'static str {
     }
 }
 
-fn device_body(device: &Device, heads: &BTreeMap<u64, i64>, policy_current: bool, now_ms: i64) -> LaneDeviceBody {
-    LaneDeviceBody {
-        device_id: device.id.to_string(),
-        name: device.name.clone(),
-        state: shown_state(device, now_ms).to_owned(),
-        last_contact_ms: device.last_contact_ms,
-        list_version: device.list_version,
-        policy_current,
-        head_seq: heads.get(&device.id.0).copied().unwrap_or(0),
+/// The newest scans by lane. Those of a clock that is ahead say nothing of now.
+pub(super) async fn lane_scans(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<BTreeMap<u32, Vec<Scan>>> {
+    let mut scans: BTreeMap<u32, Vec<Scan>> = BTreeMap::new();
+    let span = (now_ms - gaps::WINDOW_MS, now_ms);
+    for (lane, device, at_ms) in store::scan_times(tx, event_id, span, gaps::SCANS_MAX).await? {
+        scans.entry(lane).or_default().push(Scan { device, at_ms });
     }
+    Ok(scans)
 }
 
 /// The rate of now: the present minute so far, and as much of the one before as makes a whole minute with it.
@@ -375,10 +402,44 @@ pub(super) struct DeviceBody {
     pub lease_until_ms: Option<i64>,
     /// When it was first given the word to wipe itself.
     pub wipe_sent_at_ms: Option<i64>,
+    pub revoked_at_ms: Option<i64>,
+    /// Its scans that came after the revocation and count for nothing yet.
+    pub quarantined: u64,
+    /// Those that were released since, the oldest first.
+    pub releases: Vec<ReleaseBody>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct ReleaseBody {
+    pub released_at_ms: i64,
+    pub scans: u64,
+    /// The name of who released them.
+    pub released_by: String,
+}
+
+/// What waits of an event's revoked devices, and what was released.
+pub(super) struct Quarantine {
+    waiting: BTreeMap<u64, (i64, u64)>,
+    releases: Vec<(u64, i64, u64, String)>,
+}
+
+impl Quarantine {
+    pub(super) async fn of(tx: &mut Tx, event_id: u32) -> Result<Self> {
+        let waiting = store::quarantines(tx, event_id).await?;
+        let waiting = waiting.into_iter().map(|(device, revoked_at_ms, rows)| (device, (revoked_at_ms, rows)));
+        Ok(Self { waiting: waiting.collect(), releases: store::releases(tx, event_id).await? })
+    }
 }
 
 impl DeviceBody {
-    pub(super) fn new(device: &Device, lanes: &[catalog::Lane], now_ms: i64) -> Self {
+    pub(super) fn new(device: &Device, lanes: &[catalog::Lane], quarantine: &Quarantine, now_ms: i64) -> Self {
+        let waiting = quarantine.waiting.get(&device.id.0);
+        let releases = quarantine.releases.iter().filter(|(of, ..)| *of == device.id.0);
+        let release = |(_, released_at_ms, scans, by): &(u64, i64, u64, String)| ReleaseBody {
+            released_at_ms: *released_at_ms,
+            scans: *scans,
+            released_by: by.clone(),
+        };
         let lane = lanes.iter().find(|lane| lane.id == device.lane_id);
         Self {
             id: device.id.to_string(),
@@ -395,6 +456,9 @@ impl DeviceBody {
             list_version: device.list_version,
             lease_until_ms: device.lease_until_ms,
             wipe_sent_at_ms: device.wipe_sent_at_ms,
+            revoked_at_ms: waiting.map(|(revoked_at_ms, _)| *revoked_at_ms),
+            quarantined: waiting.map_or(0, |(_, rows)| *rows),
+            releases: releases.map(release).collect(),
         }
     }
 }

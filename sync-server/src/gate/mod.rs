@@ -1,33 +1,40 @@
 //! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
-//! `incidents`, `signed_policies`, `grants` and `decisions`, and an edge's own (see `edge`). Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `incidents`, `signed_policies`, `grants`, `decisions`, `device_status`, `releases` and `plans`, and an edge's own (see
+//! `edge`). Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
 //!   commit that stored what it covers.
-//! - Rows of a revoked device are stored and count for nothing.
+//! - Rows of a revoked device are stored and count for nothing until a supervisor releases them.
 //! - A gate's list and policy are signed here for one event, with the key of their role.
 
 mod decisions;
 mod devices;
 pub mod edge;
 mod edges;
+mod evening;
 mod export;
 mod feed;
+mod gaps;
 mod grants;
 pub mod http;
 mod lists;
 mod live;
 mod model;
 mod office_http;
+mod plan_http;
 pub mod planning;
 mod policies;
+mod release;
 mod scans;
 mod stations;
+mod status;
 mod store;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod wipes;
 
 use std::collections::HashMap;
@@ -52,6 +59,7 @@ pub struct Gate {
     merging: Arc<GroupWriter<ScanBatch>>,
     lists: Arc<lists::ListCache>,
     news: Arc<News>,
+    evenings: Arc<evening::Evenings>,
     /// At a venue's edge: what is known of the upstream.
     edge: Option<Arc<edge::Standing>>,
 }
@@ -60,7 +68,15 @@ impl Gate {
     #[must_use]
     pub fn new(platform: Platform, keys: Arc<KeyRing>) -> Self {
         let merging = GroupWriter::new(platform.store.clone(), ScanBatch, Limits { queue: 256, batch_weight: 4_000 });
-        Self { platform, keys, merging: Arc::new(merging), lists: Arc::default(), news: Arc::default(), edge: None }
+        Self {
+            platform,
+            keys,
+            merging: Arc::new(merging),
+            lists: Arc::default(),
+            news: Arc::default(),
+            evenings: Arc::default(),
+            edge: None,
+        }
     }
 
     /// The gate of a venue's edge.

@@ -103,6 +103,8 @@ pub enum GateError {
     DeviceRevoked,
     #[error("This handheld is to be wiped. It asks for the signed word at /gate/v1/wipe; enrol it again afterwards.")]
     DeviceWiped,
+    #[error("This handheld is not revoked, so none of its scans wait. Revoke it first if it is lost.")]
+    DeviceNotRevoked,
     #[error("The request's signature is not this handheld's: {0}.")]
     DeviceSignature(#[from] gate_core::request::RequestError),
     #[error("This handheld is enrolled for event {own}, not for event {asked}.")]
@@ -136,6 +138,10 @@ pub enum GateError {
     KeyMissing { role: &'static str, event: u32 },
     #[error("{detail}")]
     Decision { field: &'static str, detail: String },
+    #[error("{detail}")]
+    Plan { field: &'static str, detail: String },
+    #[error("This event has no plan. Put one, as docs/planning.md describes it.")]
+    PlanNotFound,
     #[error("There is no decision {0} here.")]
     DecisionNotFound(u64),
     #[error("The policy cannot be signed: {0}.")]

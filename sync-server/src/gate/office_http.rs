@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::decisions::Decision;
-use super::live::{ConflictBody, DecisionBody, DeviceBody};
-use super::{Gate, decisions, devices, feed, live, store, wipes};
+use super::live::{ConflictBody, DecisionBody, DeviceBody, Quarantine};
+use super::{Gate, decisions, devices, feed, live, release, store, wipes};
 use crate::catalog;
 use crate::platform::http::{Begun, PathParams, RequestBody};
 use crate::platform::problem::ProblemDocument;
@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(confirm_device))
         .routes(routes!(revoke_device))
         .routes(routes!(wipe_device))
+        .routes(routes!(release_device))
         .routes(routes!(make_decision))
         .routes(routes!(end_decision))
         .routes(routes!(live_stream))
@@ -91,7 +92,9 @@ async fn list_devices(
     let lanes = catalog::lanes(&mut tx, event).await?;
     let now_ms = gate.platform.clock.now_ms();
     let devices = store::devices(&mut tx, event).await?;
-    Ok(Json(DevicesBody { devices: devices.iter().map(|d| DeviceBody::new(d, &lanes, now_ms)).collect() }))
+    let quarantine = Quarantine::of(&mut tx, event).await?;
+    let body = |device| DeviceBody::new(device, &lanes, &quarantine, now_ms);
+    Ok(Json(DevicesBody { devices: devices.iter().map(body).collect() }))
 }
 
 fn device_id(text: &str) -> Answer<DeviceId> {
@@ -102,7 +105,8 @@ async fn answer_device(gate: &Gate, device: &super::Device) -> Answer<Json<Devic
     gate.news.tell(device.event_id);
     let mut tx = gate.platform.store.read().await?;
     let lanes = catalog::lanes(&mut tx, device.event_id).await?;
-    Ok(Json(DeviceBody::new(device, &lanes, gate.platform.clock.now_ms())))
+    let quarantine = Quarantine::of(&mut tx, device.event_id).await?;
+    Ok(Json(DeviceBody::new(device, &lanes, &quarantine, gate.platform.clock.now_ms())))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -175,6 +179,43 @@ async fn wipe_device(
     tx.commit().await?;
     tracing::info!(device = %device.id, by = actor.reference(), "device is to be wiped");
     answer_device(&gate, &device).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReleaseDeviceBody {
+    /// Only scans from before this time, where it is earlier than the revocation: since then nobody of yours had the device.
+    #[serde(default)]
+    until_ms: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReleasedBody {
+    /// Scans that count from now on.
+    released: u64,
+    /// Scans that stay apart: they say a time after the revocation, follow one that does, or their chain has a gap.
+    waiting: u64,
+}
+
+/// Lets a revoked handheld's scans from before its revocation count. Doing it again releases what has come since.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/release", tag = "devices", request_body = ReleaseDeviceBody,
+    security(("session" = [])), params(("device" = String, Path)),
+    responses((status = 200, body = ReleasedBody), (status = "4XX", body = ProblemDocument)))]
+async fn release_device(
+    State(gate): State<Gate>,
+    PathParams(device): PathParams<String>,
+    actor: Actor,
+    body: RequestBody,
+) -> Answer<Json<ReleasedBody>> {
+    actor.require_supervisor()?;
+    let ReleaseDeviceBody { until_ms } = body.json()?;
+    let device = device_id(&device)?;
+    let mut tx = gate.platform.store.write().await?;
+    let released = release::release(&gate, &mut tx, device, until_ms, &actor).await?;
+    tx.commit().await?;
+    tracing::info!(%device, rows = released.rows, by = actor.reference(), "scans released from quarantine");
+    gate.news.tell(released.event_id);
+    Ok(Json(ReleasedBody { released: released.rows, waiting: released.waiting }))
 }
 
 #[derive(Deserialize, ToSchema)]

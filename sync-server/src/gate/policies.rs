@@ -1,5 +1,6 @@
 //! The signed policy: the catalog's rules with the lanes' names, under a version of its own that rises when they change.
 
+use gate_core::passage::Direction;
 use gate_core::policy::{ClassPartition, LanePolicy, Partition, Policy, UnlistedPrinted};
 use sha2::{Digest as _, Sha256};
 use ticket_signer::{EventId, Role};
@@ -85,8 +86,12 @@ pub(super) async fn composed(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<
             entrance: lane.entrance.clone(),
             group: rules.home_group,
             classes: rules.classes.clone(),
+            direction: match rules.direction {
+                catalog::LaneDirection::In => Direction::In,
+                catalog::LaneDirection::Out => Direction::Out,
+            },
+            closed: rules.closed,
             questions: rules.questions.clone(),
-            ..LanePolicy::default()
         })
     };
     let partitions = rules.class_partitions.iter();

@@ -149,20 +149,31 @@ impl Batch for ScanBatch {
         for (device, now_ms) in &state.contacts {
             store::note_contact(tx, DeviceId(*device), *now_ms).await?;
         }
-        let counted: Vec<&CheckedRow> = state.rows.iter().filter(|(_, apart)| !apart).map(|(row, _)| row).collect();
-        store::count_minutes(tx, &counted).await?;
         // A revoked device's row says nothing, so its grant stays counted as used.
-        store::settle_grants(tx, &counted).await?;
+        let counted: Vec<&CheckedRow> = state.rows.iter().filter(|(_, apart)| !apart).map(|(row, _)| row).collect();
         let Some(first) = counted.first() else { return Ok(()) };
-        let mut admitted: BTreeMap<u8, BTreeSet<TicketId>> = BTreeMap::new();
-        for row in &counted {
-            if let Some((ticket, _)) = row.body.passage().filter(|(_, passage)| passage.direction == Direction::In) {
-                let allowed = row.body.class.and_then(|class| state.allowed.get(&class.0)).copied().unwrap_or(1);
-                admitted.entry(allowed).or_default().insert(ticket);
-            }
-        }
-        store::note_repeated(tx, first.body.event.0, &admitted).await
+        count(tx, first.body.event.0, &counted, &state.allowed).await
     }
+}
+
+/// Lets stored rows of an event count: in the lanes' minutes, against the grants that they were given, and among the tickets
+/// on which more guests came in than they allow. `allowed` is by class.
+pub(super) async fn count(
+    tx: &mut Tx,
+    event_id: u32,
+    rows: &[&CheckedRow],
+    allowed: &BTreeMap<u16, u8>,
+) -> Result<(), StoreError> {
+    store::count_minutes(tx, rows).await?;
+    store::settle_grants(tx, rows).await?;
+    let mut admitted: BTreeMap<u8, BTreeSet<TicketId>> = BTreeMap::new();
+    for row in rows {
+        if let Some((ticket, _)) = row.body.passage().filter(|(_, passage)| passage.direction == Direction::In) {
+            let allowed = row.body.class.and_then(|class| allowed.get(&class.0)).copied().unwrap_or(1);
+            admitted.entry(allowed).or_default().insert(ticket);
+        }
+    }
+    store::note_repeated(tx, event_id, &admitted).await
 }
 
 /// The runs of a chain to look at: the rows that an upload names, and what lies right beyond the head.

@@ -1,5 +1,9 @@
 //! The SQL of the gate.
 
+mod plan;
+mod release;
+mod status;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gate_core::chain::ChainHead;
@@ -15,6 +19,11 @@ use super::decisions::{Decision, Kept};
 use super::model::{Device, DeviceKind, DeviceState};
 use crate::platform::store::{FromRow, Result, Row, Value, params};
 use crate::platform::{Actor, StoreError, Tx};
+pub use plan::{KeptPlan, keep_plan, plan};
+pub use release::{
+    chain_marks, note_release, quarantined, quarantined_rows, quarantines, release_rows, releases, revocation,
+};
+pub use status::{KeptStatus, keep_status, scan_times, statuses};
 
 /// Tickets looked up in one statement: lists are padded to this length, so that the statement is prepared once.
 const TICKETS_AT_ONCE: usize = 64;
@@ -385,17 +394,23 @@ pub async fn known_rows(
     Ok(rows.into_iter().map(|(seq, hash, prev)| (seq, KnownRow { hash, prev })).collect())
 }
 
-/// Stores rows; `true` beside a row keeps it apart.
-pub async fn insert_rows(tx: &mut Tx, rows: &[(CheckedRow, bool)]) -> Result<()> {
-    let Some((first, _)) = rows.first() else { return Ok(()) };
-    let event = first.body.event.0;
+/// Takes so many places in the event's order of merging, and returns the last of them.
+async fn next_merged(tx: &mut Tx, event_id: u32, rows: usize) -> Result<i64> {
     let (last,): (i64,) = tx
         .query_one(
             "INSERT INTO merge_counts (event_id, merged) VALUES ($1, $2)
              ON CONFLICT (event_id) DO UPDATE SET merged = merge_counts.merged + $2 RETURNING merged",
-            params![event, rows.len() as u64],
+            params![event_id, rows as u64],
         )
         .await?;
+    Ok(last)
+}
+
+/// Stores rows; `true` beside a row keeps it apart.
+pub async fn insert_rows(tx: &mut Tx, rows: &[(CheckedRow, bool)]) -> Result<()> {
+    let Some((first, _)) = rows.first() else { return Ok(()) };
+    let event = first.body.event.0;
+    let last = next_merged(tx, event, rows.len()).await?;
     let before = last - rows.len() as i64;
     let sets: Vec<Vec<Value>> = (before + 1..)
         .zip(rows)

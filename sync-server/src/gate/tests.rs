@@ -1,6 +1,10 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod evening;
+mod profile;
 mod profiles;
+mod release;
+mod status;
 mod wipes;
 
 use axum::body::Body;

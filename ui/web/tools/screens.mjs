@@ -3,7 +3,7 @@
 //   npm run build && node tools/screens.mjs DIR [NAME-PREFIX]
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { addTicket, newWorld, startMock } from '../tests/mock/server.mjs';
+import { addTicket, newWorld, Problem, startMock } from '../tests/mock/server.mjs';
 import { busyNight } from '../tests/mock/scenes.mjs';
 import { startBrowser } from './browser.mjs';
 
@@ -58,6 +58,16 @@ const trouble = async (context, hash) => {
 };
 const wrongClock = (ms) => (page) => page.evaluateOnNewDocument((by) => { const now = Date.now; Date.now = () => now() + by; }, ms);
 
+/** The plan's evening is not yet, and nothing is known of now. */
+function early(world) {
+  const { evening } = world;
+  world.evening = () => {
+    const there = evening();
+    const entrances = there.entrances.map((entrance) => ({ ...entrance, real: [], standing: null }));
+    return { ...there, doors_open_at_ms: there.now_ms + 3 * 86_400_000, entrances, warnings: [], service_s: null };
+  };
+  return world;
+}
 for (const [suffix, look] of [['', {}], ['-dark', { dark: true }], ['-de', { lang: 'de-DE' }]]) {
   await shoot(`ticket-offer${suffix}`, { ...look, run: (c) => open(c, addTicket(c.world, { printed: true }), 'offer') });
   await shoot(`ticket-code${suffix}`, { ...look, run: (c) => tap(c, addTicket(c.world)) });
@@ -89,6 +99,17 @@ for (const [suffix, look] of [['', { viewport: DESK }], ['-dark', { viewport: DE
   await shoot(`office-lanes${suffix}`, { ...look, world: busyNight(newWorld()), run: (c) => office(c) });
   await shoot(`office-devices${suffix}`, { ...look, world: busyNight(newWorld()), run: (c) => office(c, 'devices') });
   await shoot(`office-enrol${suffix}`, { ...look, world: Object.assign(busyNight(newWorld()), { devices: [] }), run: async (c) => { await office(c, 'devices'); await c.page.select('#lane', '2'); await c.page.click('form button'); await c.page.waitForSelector('[data-enrolment] canvas'); } });
+}
+const evening = async (context, look) => {
+  await office(context);
+  await context.page.waitForSelector(`[data-evening="${look}"]`);
+};
+for (const [suffix, look] of [['', { viewport: DESK }], ['-de-phone-dark', { lang: 'de-DE', dark: true }]]) {
+  await shoot(`office-evening${suffix}`, { ...look, world: busyNight(newWorld()), run: (c) => evening(c, 'there') });
+  await shoot(`office-evening-none${suffix}`, { ...look, world: Object.assign(busyNight(newWorld()), { evening: () => null }), run: (c) => evening(c, 'none') });
+  await shoot(`office-evening-failed${suffix}`, { ...look, world: Object.assign(busyNight(newWorld()), { evening: () => { throw new Problem(500, 'internal', 'the server failed'); } }), run: async (c) => { await office(c); await c.page.waitForSelector('[data-evening] [role="alert"]'); } });
+  await shoot(`office-evening-early${suffix}`, { ...look, world: early(busyNight(newWorld())), run: (c) => evening(c, 'there') });
+  await shoot(`office-release${suffix}`, { ...look, world: busyNight(newWorld()), run: async (c) => { await office(c, 'devices'); await c.page.click('[data-release]'); await c.page.waitForSelector('dialog[open]'); } });
 }
 await shoot('office-login-wrong', { viewport: DESK, run: async (c) => { await c.page.goto(`${c.mock.url}/office`); await c.page.waitForSelector('#name'); await c.page.type('#name', 'ines'); await c.page.type('#password', 'x'); await c.page.click('form button'); await c.page.waitForSelector('[role="alert"]'); } });
 await shoot('office-empty', { viewport: DESK, run: (c) => office(c) });

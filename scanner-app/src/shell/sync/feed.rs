@@ -3,7 +3,7 @@
 //! What it says is judged by `core::hear`; here it is read and kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ use crate::core::hear::{Batch, Unheard};
 use crate::core::present::named_conflict;
 use crate::core::station::Station;
 use crate::core::sync_plan::Backoff;
-use crate::shell::clock::{Clock, random_u64};
+use crate::shell::clock::{Clock, boot_ms, random_u64};
 use crate::shell::http::{HttpError, Server, Signer, plain};
 use crate::shell::journal::{Journal, JournalError};
 use crate::shell::places;
@@ -34,6 +34,8 @@ pub(super) struct Feed {
     pub(super) outlet: Outlet,
     pub(super) clock: Clock,
     pub(super) over: Arc<AtomicBool>,
+    /// When the feed was heard last, of the steady clock.
+    pub(super) heard_ms: Arc<AtomicI64>,
 }
 
 /// Reads an event as it travels, and takes it in. A newer server may say more than this version understands.
@@ -173,6 +175,7 @@ impl Feed {
         }
         // After what was waiting for us is kept: from now on this lane knows what the others did.
         if batch.heard {
+            self.heard_ms.store(boot_ms(), Ordering::Relaxed);
             self.outlet.input(Input::Sync(SyncNews::Heard));
         }
         if let Some(version) = batch.list {

@@ -10,17 +10,18 @@ mod feed;
 mod lists;
 mod push;
 mod sse;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wipe;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use gate_core::wire::v1::{EnrolmentCode, GrantRequest, StationBundle};
+use gate_core::wire::v1::{DeviceStatus, EnrolmentCode, GrantRequest, StationBundle};
 use ticket_signer::{EnvelopeError, SecretKey};
 
 use super::clock::{Clock, boot_ms, random_u64};
@@ -185,6 +186,10 @@ struct Talk {
     over: Arc<AtomicBool>,
     /// The database failed here and has not worked again yet.
     storage_failed: bool,
+    /// When the feed was heard last, of the steady clock; this thread's start before that.
+    heard_ms: Arc<AtomicI64>,
+    /// What was told last of this handheld.
+    told: Option<DeviceStatus>,
 }
 
 /// The station as the feed's thread sees it: replaced whole when a bundle brings another.
@@ -204,7 +209,9 @@ impl Talk {
     ) -> Self {
         let backoff = Backoff::default();
         let over = Arc::default();
-        Talk { settings, journal, outlet, inbox, asked, orders, backoff, feed: None, over, storage_failed: false }
+        let heard_ms = Arc::new(AtomicI64::new(boot_ms()));
+        let (feed, storage_failed, told) = (None, false, None);
+        Talk { settings, journal, outlet, inbox, asked, orders, backoff, feed, over, storage_failed, heard_ms, told }
     }
 
     fn run(&mut self) {
@@ -270,6 +277,7 @@ impl Talk {
             outlet: self.outlet.clone(),
             clock: self.settings.clock.clone(),
             over: Arc::clone(&self.over),
+            heard_ms: Arc::clone(&self.heard_ms),
         };
         feed.start(self.settings.database.connect()?)?;
         let asker = ask::Asker {
@@ -293,7 +301,7 @@ impl Talk {
         let server = self.client(record, &key)?;
         let event = station.event_id();
         let shared = self.listen(record, station, &key)?;
-        let mut cursors = Cursors::default();
+        let mut cursors = Cursors { tells: true, ..Cursors::default() };
         loop {
             while let Ok(order) = self.inbox.try_recv() {
                 heed(&mut cursors, &order);
@@ -302,9 +310,11 @@ impl Talk {
             cursors.head_seq = progress.head.seq;
             cursors.receipted_seq = progress.receipted_seq;
             cursors.list_version = self.journal.live_list(event)?.map(|list| list.version);
+            self.look_at_self(&shared, &progress, &mut cursors)?;
             let now = boot_ms();
             let done = match plan(&cursors, now) {
                 Step::FetchBundle => self.step_bundle(&server, record, &key, &shared, &mut cursors),
+                Step::TellStatus => self.step_status(&server, &shared, &mut cursors),
                 Step::PushRows { after, count } => self.step_push(&server, &shared, after, count, &mut cursors),
                 Step::FetchList { cursor } => self.step_list(&server, &shared, cursor, &mut cursors),
                 Step::Wait { until_ms } => {

@@ -1,5 +1,6 @@
 //! What a server may send and a handheld must not believe, and what it must.
 
+mod status;
 mod wipe;
 
 use base64::Engine as _;
@@ -105,6 +106,7 @@ impl World {
             outlet: self.talk.outlet.clone(),
             clock: self.talk.settings.clock.clone(),
             over: Arc::default(),
+            heard_ms: Arc::clone(&self.talk.heard_ms),
         };
         (feed, ordered)
     }

@@ -86,6 +86,27 @@ export interface Device {
   lease_until_ms: number | null;
   /** When it was first given the word to wipe itself. */
   wipe_sent_at_ms: number | null;
+  revoked_at_ms: number | null;
+  /** Its scans that came after the revocation and count for nothing yet. */
+  quarantined: number;
+  releases: { released_at_ms: number; scans: number; released_by: string }[];
+}
+
+/** What a handheld told of itself, and when; what follows was so then. */
+export interface DeviceStatus {
+  told_at_ms: number;
+  version: string;
+  battery_percent: number | null;
+  charging: boolean;
+  waiting_rows: number;
+  oldest_waiting_ms: number;
+  list_version: number | null;
+  list_issued_at_ms: number | null;
+  list_expires_at_ms: number | null;
+  policy_version: number;
+  clock_in_doubt: boolean;
+  clock_offset_ms: number;
+  cut_off_s: number | null;
 }
 
 export interface LiveDevice {
@@ -94,9 +115,11 @@ export interface LiveDevice {
   state: DeviceState;
   last_contact_ms: number | null;
   list_version: number | null;
-  /** It was sent all that was decided. */
+  /** It decides by all that was decided: by its own word, or else it was sent it. */
   policy_current: boolean;
   head_seq: number | null;
+  /** None where its program tells nothing. */
+  status: DeviceStatus | null;
 }
 
 export interface RefusalCount {
@@ -124,6 +147,8 @@ export interface LiveLane {
   totals: { admitted: number; refused: number; review: number };
   per_minute: { admitted: number; refused: number; review: number; refusals: RefusalCount[] };
   history: LaneMinute[];
+  /** Of the last ten minutes' scans; none where they say too little. */
+  gaps: { median_ms: number | null; queue: boolean | null };
 }
 
 export interface ConflictPassage {
@@ -153,6 +178,7 @@ export interface TicketClass {
 
 export type Decided =
   | { kind: 'lane_closed'; lane_id: number }
+  | { kind: 'lane_opened'; lane_id: number }
   | { kind: 'lane_classes'; lane_id: number; classes: number[] }
   | { kind: 'lane_direction'; lane_id: number; direction: 'in' | 'out' }
   | { kind: 'partition'; class: number | null; partition: 'strict' | 'bounded' | 'open' }
@@ -175,6 +201,44 @@ export interface LiveSnapshot {
   classes: TicketClass[];
   decisions: Decision[];
   conflicts: Conflict[];
+}
+
+/** One entrance of the evening: guests a minute from `first_minute` on, counted from the doors' opening. */
+export interface EveningEntrance {
+  entrance_id: number;
+  name: string;
+  first_minute: number;
+  planned: number[];
+  /** Until now. */
+  real: number[];
+  /** None while the plan does not speak of now. */
+  standing: {
+    pace: 'ahead' | 'as_planned' | 'behind';
+    admitted: number;
+    admitted_planned: number;
+    waiting: number;
+    /** How long somebody waits who comes now; none where it is not known. */
+    wait_s: number | null;
+    expected_p95_wait_s: number | null;
+  } | null;
+}
+
+export interface EveningBody {
+  now_ms: number;
+  doors_open_at_ms: number;
+  p95_wait_s: number;
+  entrances: EveningEntrance[];
+  warnings: {
+    entrance_id: number;
+    entrance: string;
+    expected_p95_wait_s: number | null;
+    left_outside: number;
+    from_ms: number;
+    lanes_more: number | null;
+    like_lane: string | null;
+  }[];
+  service_s: number | null;
+  service_measured: boolean;
 }
 
 /** An `application/problem+json` body. */

@@ -21,6 +21,8 @@ export function decidedWords(decided: Decided, names: Names, t: Messages): strin
   switch (decided.kind) {
     case 'lane_closed':
       return say.closed(laneNames([decided.lane_id], names));
+    case 'lane_opened':
+      return say.opened(laneNames([decided.lane_id], names));
     case 'lane_classes':
       return decided.classes.length === 0 ? say.allClasses(laneNames([decided.lane_id], names)) : say.onlyClasses(laneNames([decided.lane_id], names), classNames(decided.classes, names));
     case 'lane_direction':

@@ -68,6 +68,14 @@ export class Devices {
     await this.load();
   }
 
+  /** Lets scans from before the revocation count, and from before `untilMs` where it is given. Says how many, and how many stay. */
+  async release(device: Device, untilMs: number | null): Promise<{ released: number; waiting: number }> {
+    const body = untilMs === null ? {} : { until_ms: untilMs };
+    const answer = await call<{ released: number; waiting: number }>('POST', `/api/v1/devices/${device.id}/release`, { body, idempotencyKey: randomKey() });
+    await this.load();
+    return answer;
+  }
+
   async revoke(device: Device): Promise<void> {
     await call('POST', `/api/v1/devices/${device.id}/revoke`, { body: {}, idempotencyKey: randomKey() });
     await this.load();

@@ -41,6 +41,8 @@ const SCREENS: [string, () => World, (visit: Visit) => Promise<unknown>][] = [
   ['devices', () => busyNight(newWorld()), office('devices')],
   ['enrolment', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.select('#lane', '2'), await visit.page.click('form button'), visit.page.waitForSelector('[data-enrolment]'))],
   ['revoking', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.click('[data-device] .button'), visit.page.waitForSelector('dialog[open]'))],
+  ['releasing', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.waitForSelector('[data-release]'), await visit.page.click('[data-release]'), visit.page.waitForSelector('dialog[open]'))],
+  ['evening', () => busyNight(newWorld()), async (visit) => (await office('lanes')(visit), visit.page.waitForSelector('[data-evening="there"] svg'))],
 ];
 
 inChromium('accessibility', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Page } from 'puppeteer-core';
-import { newWorld } from '../mock/server.mjs';
+import { newWorld, Problem } from '../mock/server.mjs';
 import { busyNight } from '../mock/scenes.mjs';
 import { inChromium, readSymbol, useBrowser, type Visit, type World } from './harness';
 
@@ -73,6 +73,11 @@ inChromium('the office', () => {
     announce(world);
     await visit.page.waitForSelector('[data-decision="3"]');
 
+    // A lane that is shut is offered to be opened.
+    await visit.page.click('[data-lane="Lane 4"] .link');
+    await says(visit.page, 'Lane 4 is open');
+    await visit.page.click('dialog[open] .choices .button.quiet');
+
     // A message to all, whose answer is lost on the way: asked again, it is said once.
     await visit.page.click('[data-decide]');
     await visit.page.type('#decide-text', 'Rain: let them in faster');
@@ -98,6 +103,71 @@ inChromium('the office', () => {
     await visit.page.waitForFunction(() => !document.querySelector('[data-decision="1"] button:disabled'));
     announce(world);
     await visit.page.waitForFunction(() => !document.querySelector('[data-decision="1"]'));
+  });
+
+  it('shows what handhelds tell of themselves, and that one tells nothing', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('[data-lane="Lane 1"]');
+    const lane = (name: string) => visit.page.$eval(`[data-lane="${name}"]`, (e) => (e as HTMLElement).innerText.replaceAll('\u00a0', ' '));
+    for (const part of ['Guests are queueing', 'usually 5.6 s from scan to scan', 'issued 9 min ago', 'no scan waits for its receipt', 'battery 74 %']) expect(await lane('Lane 1')).toContain(part);
+    for (const part of ['No queue', '23 scans wait for their receipt, the oldest for 2 min', 'battery 17 %: bring power', 'has not heard the other lanes for 48 s', 'this was so 2 min ago'])
+      expect(await lane('Lane 2')).toContain(part);
+    expect(await lane('Lane 3')).toContain('tells nothing of battery and waiting scans');
+    expect(await lane('Lane 4')).not.toMatch(/queue|scan to scan/);
+    expect(await visit.page.$eval('[data-lane="Lane 2"] [data-remark="battery"]', (e) => e.className)).toContain('warn');
+  });
+
+  it('tells the evening against its plan: how it stands, the wait, and what to do while there is time', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('[data-evening="there"] svg[role="img"]');
+    const entrance = (name: string) => visit.page.$eval(`[data-entrance="${name}"]`, (e) => (e as HTMLElement).innerText.replaceAll('\u00a0', ' '));
+    for (const part of ['2,311 in, 2,063 planned by now.', 'More have come than planned.', 'Who comes now waits about 5 min; about 148 stand there.', 'will wait less than 14 min'])
+      expect(await entrance('River gate')).toContain(part);
+    expect(await entrance('Bridge gate')).toMatch(/As planned\.[^]*Nobody waits long now\./);
+    const warning = await visit.page.$eval('[data-warnings="1"]', (e) => (e as HTMLElement).innerText.replaceAll('\u00a0', ' '));
+    expect(warning).toMatch(/River gate: from \d\d:\d\d on guests will wait up to 14 min; 10 min are wanted\. Open one more lane like Lane 1 now\./);
+    const lines = await visit.page.$$eval('[data-entrance="River gate"] path', (paths) => paths.map((path) => path.getAttribute('d')!.split('L').length));
+    expect(lines).toEqual([121, 57]);
+  });
+
+  it('says when there is no plan, and when the server cannot tell', async () => {
+    const world = busyNight(newWorld());
+    world.evening = () => null;
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('[data-evening="none"]');
+    await says(visit.page, 'This event has no plan.');
+    expect(await visit.page.$('[data-warnings]')).toBeNull();
+
+    const other = busyNight(newWorld());
+    other.evening = () => {
+      throw new Problem(503, 'unavailable', 'later');
+    };
+    const failing = await browser.visit({ world: other, width: 1280 });
+    await login(failing);
+    await failing.page.waitForSelector('[data-evening="loading"] [role="alert"]');
+  });
+
+  it('releases what a revoked handheld scanned before, and says what stays held back', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('nav a[href$="devices"]');
+    await visit.page.click('nav a[href$="devices"]');
+    await says(visit.page, '14 scans wait');
+    await visit.page.click('[data-release]');
+    await says(visit.page, 'Release the scans of Handheld 9?');
+    await visit.page.select('#release-since', '15');
+    await visit.page.click('[data-release-sure]');
+    await says(visit.page, '9 scans released; 5 may be from after that time and stay held back.');
+    await says(visit.page, '9 scans released by ines');
+    await visit.page.click('[data-release]');
+    await visit.page.click('[data-release-sure]');
+    await says(visit.page, '3 scans released; 2 may be from after that time');
   });
 
   it('counts ages up by itself between updates', async () => {

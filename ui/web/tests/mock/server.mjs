@@ -84,6 +84,8 @@ export function newWorld() {
     devices: [],
     enrolments: [],
     decisions: [],
+    /** The evening against its plan; null where the event has no plan. */
+    evening: () => null,
     snapshot: () => ({ now_ms: Date.now(), list: { version: 1, tickets: 0 }, lanes: [], classes: [], decisions: [], conflicts: [] }),
     live: new Set(),
     liveDown: false,
@@ -174,7 +176,7 @@ const ROUTES = [
   ['DELETE', /^\/api\/v1\/session$/, (world, _b, _p, { session }) => (world.sessions.delete(session), undefined)],
   ['GET', /^\/api\/v1\/events$/, (world, _b, _p, { need }) => (need(), { events: world.events })],
   ['GET', /^\/api\/v1\/events\/7\/lanes$/, (world, _b, _p, { need }) => (need(), { lanes: world.lanes })],
-  ['GET', /^\/api\/v1\/events\/7\/devices$/, (world, _b, _p, { need }) => (need(), { devices: world.devices })],
+  ['GET', /^\/api\/v1\/events\/7\/devices$/, (world, _b, _p, { need }) => (need(), { devices: world.devices.map((device) => ({ revoked_at_ms: null, quarantined: 0, releases: [], ...device })) })],
   ['POST', /^\/api\/v1\/events\/7\/enrolments$/, (world, body, _p, { need, headers }) => {
     need();
     if (!headers['idempotency-key']) throw new Problem(400, 'idempotency_key_missing', 'send an Idempotency-Key');
@@ -200,6 +202,22 @@ const ROUTES = [
     need();
     world.devices.find((d) => d.id === path[1]).state = 'revoked';
     return {};
+  }],
+  ['POST', /^\/api\/v1\/devices\/([0-9a-f]{16})\/release$/, (world, body, path, { need }) => {
+    need();
+    const device = world.devices.find((d) => d.id === path[1]);
+    if (device.state !== 'revoked') throw new Problem(409, 'conflict', 'this handheld is not revoked');
+    // Two of them may be later, and each five minutes earlier costs one.
+    const released = Math.max(0, device.quarantined - 2 - Math.round((device.revoked_at_ms - (body.until_ms ?? device.revoked_at_ms)) / 300_000));
+    device.quarantined -= released;
+    if (released > 0) device.releases = [...device.releases, { released_at_ms: Date.now(), scans: released, released_by: 'ines' }];
+    return { released, waiting: device.quarantined };
+  }],
+  ['GET', /^\/api\/v1\/events\/7\/plan\/evening$/, (world, _b, _p, { need }) => {
+    need();
+    const evening = world.evening();
+    if (evening === null) throw new Problem(404, 'not_found', 'this event has no plan');
+    return evening;
   }],
   ['POST', /^\/api\/v1\/events\/7\/decisions$/, (world, body, _p, { need, headers }) => {
     need();

@@ -10,6 +10,7 @@ mod grant;
 mod list;
 mod scans;
 mod station;
+mod status;
 mod wipe;
 
 pub use edge::{EDGE_HEADER, EdgeAnswer, EdgeClass, EdgeContact, EdgeDevice, EdgeLane, EdgeReport};
@@ -19,4 +20,5 @@ pub use grant::{GrantAnswer, GrantRequest};
 pub use list::ListAnswer;
 pub use scans::{IncidentReport, Receipt, ReceiptPayload, ScanAnswer, ScanUpload, WireRow};
 pub use station::{EventInfo, SignedTime, StationBundle, TimePayload};
+pub use status::{Battery, ClockState, DeviceStatus, ListInUse};
 pub use wipe::{Wipe, WipeAnswer, WipeError, WipePayload};
