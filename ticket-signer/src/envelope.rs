@@ -19,13 +19,15 @@ pub enum Purpose {
     Receipt,
     /// The owner's word that one device may admit a ticket.
     Grant,
+    /// The event's staff for one device.
+    Staff,
 }
 
 impl Purpose {
     pub fn role(self) -> Role {
         match self {
             Purpose::List => Role::List,
-            Purpose::Policy | Purpose::Grant => Role::Policy,
+            Purpose::Policy | Purpose::Grant | Purpose::Staff => Role::Policy,
             Purpose::Time => Role::Time,
             Purpose::Receipt => Role::Receipt,
         }
@@ -38,6 +40,7 @@ impl Purpose {
             Purpose::Time => domain::TIME,
             Purpose::Receipt => domain::RECEIPT,
             Purpose::Grant => domain::GRANT,
+            Purpose::Staff => domain::STAFF,
         }
     }
 }
