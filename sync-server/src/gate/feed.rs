@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::model::{Device, DeviceState};
 use super::{Gate, Result, live, policies, stations, store};
 use crate::platform::ids::base64url;
-use crate::tickets;
+use crate::{accounts, tickets};
 
 /// How often a stream looks by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ struct LaneFeed {
     cursor: u64,
     list: u64,
     policy: u64,
+    staff: u64,
     time_ms: i64,
     /// There is more to say than fitted into the last part, or nothing was said yet.
     behind: bool,
@@ -59,7 +60,7 @@ struct LaneFeed {
 /// The feed of a lane from `cursor` on.
 pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
     let news = gate.news.of(device.event_id).subscribe();
-    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, time_ms: 0, behind: true };
+    let feed = LaneFeed { gate, device, news, cursor, list: 0, policy: 0, staff: 0, time_ms: 0, behind: true };
     let parts = futures_util::stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
         Some((futures_util::stream::iter(events.into_iter().map(Ok)), feed))
@@ -115,6 +116,7 @@ impl LaneFeed {
         // Refusals and the lane's own rows are passed over once, and not looked at again every second.
         self.cursor = merged;
         let list = tickets::list_state(&mut tx, self.device.event_id).await?.version;
+        let staff = accounts::roster_version(&mut tx, self.device.event_id).await?;
         drop(tx);
         if list != self.list {
             self.list = list;
@@ -123,6 +125,10 @@ impl LaneFeed {
         if let Some(policy) = self.policy().await?.filter(|policy| *policy != self.policy) {
             self.policy = policy;
             events.push(self.event(&FeedMessage::Policy { version: policy })?);
+        }
+        if let Some(staff) = staff.filter(|staff| *staff != self.staff) {
+            self.staff = staff;
+            events.push(self.event(&FeedMessage::Staff { version: staff })?);
         }
         if now_ms - self.time_ms >= TIME_EVERY_MS {
             self.time_ms = now_ms;

@@ -17,7 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Device, DeviceState, GateError};
-use super::{Gate, Result as GateResult, ScanOp, devices, feed, grants, lists, office_http, stations, store};
+use super::{
+    Gate, Result as GateResult, ScanOp, devices, feed, grants, lists, office_http, staff_http, stations, store,
+};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
 use crate::platform::{Answer, Code, Problem};
@@ -34,6 +36,7 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .routes(routes!(grant))
         .merge(scans)
         .merge(office_http::routes())
+        .merge(staff_http::routes())
 }
 
 /// A request as its device signed it.

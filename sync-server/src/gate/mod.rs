@@ -1,7 +1,8 @@
 //! The gates: enrolment of handhelds, the lists and policies they work by, the rows they send, and the conflicts in them.
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
-//! `incidents`, `signed_policies`, `grants` and `decisions`. Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `incidents`, `signed_policies`, `grants` and `decisions`. Calls catalog, the signer and `gate-core`, tickets for the lists alone, and
+//! accounts for the staff of the lanes.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
@@ -22,6 +23,7 @@ mod office_http;
 pub mod planning;
 mod policies;
 mod scans;
+mod staff_http;
 mod stations;
 mod store;
 #[cfg(test)]
