@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
+use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock, HandSet};
 
 /// The gate's clock, shared by all threads.
 #[derive(Clone)]
@@ -69,6 +69,20 @@ impl Clock {
     pub fn take_signed(&self, signed_ms: i64, sent: DeviceTime, received: DeviceTime) -> Option<Anchor> {
         let mut gate = self.lock();
         if gate.take_signed(signed_ms, sent, received) { gate.anchor() } else { None }
+    }
+
+    /// Goes by the time that a supervisor set before, in this boot.
+    pub fn restore_by_hand(&self, hand: Option<HandSet>) {
+        if let Some(hand) = hand {
+            self.lock().set_by_hand(hand);
+        }
+    }
+
+    /// A time to be set by hand from now on, unless it is before the last signed one.
+    pub fn by_hand(&self, set_ms: i64) -> Option<HandSet> {
+        let hand = HandSet { set_ms, at: self.device() };
+        let mut tried = *self.lock();
+        tried.set_by_hand(hand).then_some(hand)
     }
 
     fn lock(&self) -> MutexGuard<'_, GateClock> {

@@ -22,8 +22,10 @@ impl Engine {
         let lane = naming.map_or_else(String::new, |naming| naming.lane_name(naming.lane));
         let online = self.reach(at) == Reach::Server;
         View {
-            page: self.page(),
+            page: self.page(at),
             sequence: self.sequence,
+            staff_offered: self.staff_offered(),
+            group_left: self.group_left(),
             event_name: naming.map_or_else(String::new, |naming| naming.event.clone()),
             entrance: naming.map_or_else(String::new, |naming| naming.entrance(naming.lane).to_owned()),
             lane,
@@ -47,7 +49,10 @@ impl Engine {
         }
     }
 
-    fn page(&self) -> Page {
+    fn page(&self, at: Moment) -> Page {
+        if let Some(staff) = self.staff_view(at) {
+            return Page::Staff(Box::new(staff));
+        }
         match self.overlay {
             Some(Overlay::About) => return Page::About,
             Some(Overlay::Conflicts) => return Page::Conflicts,

@@ -12,6 +12,7 @@ mod open;
 mod receive;
 mod replay;
 mod rows;
+mod staff;
 mod station;
 #[cfg(test)]
 mod tests;
