@@ -122,6 +122,7 @@ impl Organiser {
             policy: policy.map(|policy| ByteBuf::from(policy.seal(&self.key(Role::Policy)).unwrap())),
             time: SignedTime::seal(now_ms, &self.key(Role::Time)).unwrap(),
             minimum_list_version: 1,
+            staff: None,
         }
     }
 

@@ -110,7 +110,7 @@ fn contexts() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("catalog", vec![]),
         ("accounts", vec![]),
         ("tickets", vec!["catalog"]),
-        ("gate", vec!["catalog", "tickets"]),
+        ("gate", vec!["accounts", "catalog", "tickets"]),
     ])
 }
 

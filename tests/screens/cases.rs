@@ -1,6 +1,6 @@
 //! Every state a screen can be in, with texts of the length that a real evening brings, and its picture.
 
-use ui::{CameraState, GateWindow, ScreenKind};
+use ui::{CameraState, GateWindow, ScreenKind, StaffPage, StaffSay};
 
 use crate::{PORTRAIT, gate, picture, settle, setups, texts, window};
 
@@ -179,6 +179,75 @@ screens! {
     wide_ready_asks "80-ready-asks-800x480" WIDE, |app| {
         setups::ready(app);
         setups::questions(app);
+    };
+    staff_ready "91-staff-ready" PORTRAIT, |app| {
+        setups::ready(app);
+        gate(app).set_staff_offered(true);
+    };
+    staff_refuse "92-staff-refuse" PORTRAIT, |app| {
+        setups::refuse_used(app);
+        gate(app).set_staff_offered(true);
+    };
+    staff_review_german "93-staff-review-german" PORTRAIT, |app| {
+        setups::german_place(app);
+        setups::review(app);
+        gate(app).set_staff_offered(true);
+    };
+    staff_admit_group "94-staff-admit-group" PORTRAIT, |app| {
+        setups::admit(app);
+        gate(app).set_count("1 of 4".into());
+        gate(app).set_group_left(3);
+    };
+    staff_number "95-staff-number" PORTRAIT, |app| {
+        setups::staff_said(app, StaffPage::Number, StaffSay::Wrong, 3);
+    };
+    staff_pin "96-staff-pin" PORTRAIT, |app| {
+        setups::staff(app, StaffPage::Pin);
+        gate(app).set_staff_entry("••••".into());
+    };
+    staff_menu "97-staff-menu" PORTRAIT, |app| setups::staff(app, StaffPage::Menu);
+    staff_guests "98-staff-guests" PORTRAIT, |app| setups::staff(app, StaffPage::Guests);
+    staff_reasons "99-staff-reasons" PORTRAIT, |app| setups::staff(app, StaffPage::Reasons);
+    staff_clock "9a-staff-clock" PORTRAIT, |app| {
+        setups::staff_said(app, StaffPage::Clock, StaffSay::TooEarly, 0);
+        gate(app).set_staff_entry("20:1–".into());
+    };
+    staff_number_german "9b-staff-wait-german" PORTRAIT, |app| {
+        setups::german_place(app);
+        setups::staff_said(app, StaffPage::Number, StaffSay::Wait, 27);
+    };
+    staff_reasons_german "9c-staff-reasons-german" PORTRAIT, |app| {
+        setups::german_place(app);
+        setups::staff(app, StaffPage::Reasons);
+    };
+    small_staff_number "9d-staff-number-320x480" SMALL, |app| {
+        setups::german_place(app);
+        setups::staff_said(app, StaffPage::Number, StaffSay::Wrong, 3);
+    };
+    small_staff_menu "9e-staff-menu-320x480" SMALL, |app| setups::staff(app, StaffPage::Menu);
+    small_staff_reasons "9f-staff-reasons-320x480" SMALL, |app| setups::staff(app, StaffPage::Reasons);
+    small_staff_clock "9g-staff-clock-320x480" SMALL, |app| {
+        setups::german_place(app);
+        setups::staff(app, StaffPage::Clock);
+        gate(app).set_staff_entry("20:14".into());
+    };
+    small_staff_guests "9h-staff-guests-320x480" SMALL, |app| setups::staff(app, StaffPage::Guests);
+    small_staff_refuse "9i-staff-refuse-320x480" SMALL, |app| {
+        setups::refuse_long(app);
+        gate(app).set_staff_offered(true);
+    };
+    wide_staff_pin "9j-staff-pin-800x480" WIDE, |app| {
+        setups::staff_said(app, StaffPage::Pin, StaffSay::Checking, 0);
+        gate(app).set_staff_entry("••••••".into());
+    };
+    wide_staff_menu "9k-staff-menu-800x480" WIDE, |app| setups::staff(app, StaffPage::Menu);
+    wide_staff_reasons "9l-staff-reasons-800x480" WIDE, |app| setups::staff(app, StaffPage::Reasons);
+    wide_staff_clock "9m-staff-clock-800x480" WIDE, |app| setups::staff(app, StaffPage::Clock);
+    wide_staff_guests "9n-staff-guests-800x480" WIDE, |app| setups::staff(app, StaffPage::Guests);
+    wide_staff_admit "9o-staff-admit-800x480" WIDE, |app| {
+        setups::admit(app);
+        gate(app).set_count("1 of 4".into());
+        gate(app).set_group_left(3);
     };
     large_ready "81-ready-720x1280" LARGE, |app| setups::ready(app);
     large_refuse "82-refuse-720x1280" LARGE, |app| setups::refuse_used(app);

@@ -1,7 +1,10 @@
 //! Sets a window's properties as the handheld's adapter does, one function a state.
 
 use ui::slint::{ModelRc, VecModel};
-use ui::{CameraState, Conflict, ConflictAdmission, Connection, Gate, GateWindow, Notice, ScreenKind, Severity};
+use ui::{
+    CameraState, Conflict, ConflictAdmission, Connection, Gate, GateWindow, Notice, ScreenKind, Severity, StaffAction,
+    StaffPage, StaffSay,
+};
 
 use crate::{gate, picture, texts};
 
@@ -238,4 +241,29 @@ pub fn conflicts(app: &GateWindow) {
             ],
         ),
     ])));
+}
+
+pub fn staff(app: &GateWindow, page: StaffPage) {
+    let gate = gate(app);
+    gate.set_screen(ScreenKind::Staff);
+    gate.set_staff_offered(true);
+    gate.set_staff_page(page);
+    gate.set_staff_number(7);
+    gate.set_staff_who(7);
+    gate.set_staff_supervisor(true);
+    gate.set_staff_guests(3);
+    gate.set_staff_guests_max(3);
+    gate.set_staff_of_group(true);
+    gate.set_staff_subject("20:14:05 Already used: Season pass, north stand, standing, under 25".into());
+    let actions = [StaffAction::LetIn, StaffAction::SendAway, StaffAction::WithoutCode, StaffAction::Clock];
+    gate.set_staff_actions(ModelRc::new(VecModel::from(actions.to_vec())));
+    gate.set_staff_day("Sat 14 Nov".into());
+    gate.set_staff_clock_now("20:14".into());
+}
+
+/// A page for staff after a wrong PIN, or another mistake.
+pub fn staff_said(app: &GateWindow, page: StaffPage, say: StaffSay, count: i32) {
+    staff(app, page);
+    gate(app).set_staff_say(say);
+    gate(app).set_staff_say_count(count);
 }

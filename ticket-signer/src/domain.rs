@@ -26,6 +26,10 @@ pub const RECEIPT: &[u8] = b"turnstone.receipt.v1\0";
 pub const GRANT: &[u8] = b"turnstone.grant.v1\0";
 /// The order that one device forgets its lists and place, signed by a `device` key.
 pub const WIPE: &[u8] = b"turnstone.wipe.v1\0";
+/// An event's staff for one device, signed by a `policy` key.
+pub const STAFF: &[u8] = b"turnstone.staff.v1\0";
+/// The key of a sealed box (a derivation).
+pub const SEALED_BOX: &[u8] = b"turnstone.sealed-box.v1\0";
 /// A journal row, signed by the device that wrote it.
 pub const ROW: &[u8] = b"turnstone.row.v1\0";
 /// The link from one journal row to the next (a hash).

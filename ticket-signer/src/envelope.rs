@@ -21,13 +21,15 @@ pub enum Purpose {
     Grant,
     /// The word that one device forgets its lists and place.
     Wipe,
+    /// The event's staff for one device.
+    Staff,
 }
 
 impl Purpose {
     pub fn role(self) -> Role {
         match self {
             Purpose::List => Role::List,
-            Purpose::Policy | Purpose::Grant => Role::Policy,
+            Purpose::Policy | Purpose::Grant | Purpose::Staff => Role::Policy,
             Purpose::Time => Role::Time,
             Purpose::Receipt => Role::Receipt,
             Purpose::Wipe => Role::Device,
@@ -42,6 +44,7 @@ impl Purpose {
             Purpose::Receipt => domain::RECEIPT,
             Purpose::Grant => domain::GRANT,
             Purpose::Wipe => domain::WIPE,
+            Purpose::Staff => domain::STAFF,
         }
     }
 }

@@ -85,6 +85,11 @@ impl PublicKey {
         text
     }
 
+    /// The same key on the Montgomery curve: where a sealed box is addressed to.
+    pub(crate) fn montgomery(&self) -> curve25519_dalek::MontgomeryPoint {
+        self.0.to_montgomery()
+    }
+
     pub fn verify(&self, domain: &[u8], message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(&joined(domain, message), &signature).map_err(|_| BadSignature)
@@ -117,6 +122,11 @@ impl SecretKey {
 
     pub fn sign(&self, domain: &[u8], message: &[u8]) -> [u8; 64] {
         self.0.sign(&joined(domain, message)).to_bytes()
+    }
+
+    /// The X25519 secret that goes with [`PublicKey::montgomery`].
+    pub(crate) fn agreement_secret(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        zeroize::Zeroizing::new(self.0.to_scalar_bytes())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod keys;
 pub mod list;
 pub mod presentation;
 mod reason;
+pub mod sealed;
 pub mod trust;
 pub mod verify;
 

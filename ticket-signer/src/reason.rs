@@ -9,6 +9,7 @@ use crate::envelope::EnvelopeError;
 use crate::ids::IdError;
 use crate::keys::{BadSignature, KeyError};
 use crate::list::ListError;
+use crate::sealed::SealedError;
 use crate::trust::{AuthorityError, TrustError};
 use crate::verify::Rejection;
 
@@ -101,6 +102,17 @@ impl EnvelopeError {
             EnvelopeError::Format { .. } => "not_this_envelope",
             EnvelopeError::Authority(error) => error.reason(),
             EnvelopeError::Signature => "bad_signature",
+        }
+    }
+}
+
+impl SealedError {
+    /// The stable name of this refusal.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            SealedError::Format => "not_a_sealed_box",
+            SealedError::SmallOrder => "small_order_key",
+            SealedError::NotForThisKey => "not_for_this_key",
         }
     }
 }

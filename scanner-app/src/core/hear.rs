@@ -146,6 +146,7 @@ impl Batch {
             }
             Some(FeedMessage::List { version }) => self.list = self.list.max(Some(version)),
             Some(FeedMessage::Policy { version }) => self.bundle |= version > station.policy_version(),
+            Some(FeedMessage::Staff { version }) => self.bundle |= version > station.staff_version(),
             Some(FeedMessage::Trust) => self.bundle = true,
             Some(FeedMessage::Time(time)) => match time.open(&station.trust, station.event_id()) {
                 Ok(_) => self.heard = true,

@@ -58,6 +58,20 @@ pub enum Report {
     Mended {
         message: String,
     },
+    /// Somebody unlocked the handheld as this member of staff, or could not.
+    Unlock {
+        staff: u16,
+        unlocked: bool,
+    },
+    Locked {
+        staff: u16,
+    },
+    /// A supervisor set the clock; unix milliseconds.
+    ClockSet {
+        staff: u16,
+        from_ms: i64,
+        to_ms: i64,
+    },
     /// Frames in which no code is read are kept, at most so many; or they are not kept any more.
     Recorder {
         frames_max: Option<u32>,
@@ -104,6 +118,11 @@ impl Report {
             Report::Receipt { seq } => json!({ "event": "receipt", "seq": seq }),
             Report::Warning { message } => json!({ "event": "warning", "message": message }),
             Report::Mended { message } => json!({ "event": "mended", "message": message }),
+            Report::Unlock { staff, unlocked } => json!({ "event": "unlock", "staff": staff, "unlocked": unlocked }),
+            Report::Locked { staff } => json!({ "event": "locked", "staff": staff }),
+            Report::ClockSet { staff, from_ms, to_ms } => {
+                json!({ "event": "clock_set", "staff": staff, "from_ms": from_ms, "to_ms": to_ms })
+            }
             Report::Recorder { frames_max: Some(frames_max) } => {
                 json!({ "event": "recorder", "state": "on", "frames_max": frames_max })
             }

@@ -63,6 +63,7 @@ mod tests {
             lane: LANE,
             lease_until_ms: 0,
             minimum_list_version: 0,
+            staff: None,
             policy: Some(policy),
         };
         let ends = station.event.ends_at_ms;

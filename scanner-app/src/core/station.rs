@@ -1,10 +1,11 @@
 //! Where a handheld stands and whom it believes: a server's bundle becomes a [`Station`] only through the pinned root.
 //!
 //! Invariants: the root's fingerprint comes from the enrolment code, never from the server; a device certificate must name
-//! this device, its key and its event; a policy or a minimum version is never replaced by an older one.
+//! this device, its key and its event; a policy, a list of staff or a minimum version is never replaced by an older one.
 
 use gate_core::Policy;
 use gate_core::policy::PolicyError;
+use gate_core::staff::SealedStaff;
 use gate_core::wire::v1::{EventInfo, StationBundle};
 use ticket_signer::credential::FormatError;
 use ticket_signer::{
@@ -23,6 +24,8 @@ pub struct Station {
     pub lease_until_ms: i64,
     pub minimum_list_version: u64,
     pub policy: Option<Policy>,
+    /// The event's staff, sealed to this device.
+    pub staff: Option<SealedStaff>,
 }
 
 impl Station {
@@ -32,6 +35,10 @@ impl Station {
 
     pub fn policy_version(&self) -> u64 {
         self.policy.as_ref().map_or(0, |policy| policy.version)
+    }
+
+    pub fn staff_version(&self) -> u64 {
+        self.staff.as_ref().map_or(0, SealedStaff::version)
     }
 
     /// A lane as staff call it.
@@ -91,6 +98,8 @@ pub struct Checked {
     pub revocations: Vec<Vec<u8>>,
     /// The policy's bytes, where the bundle has one that this device takes.
     pub policy: Option<Vec<u8>>,
+    /// The list of staff, where the bundle has one that this device takes.
+    pub staff: Option<Vec<u8>>,
     /// Unix milliseconds, by the server's signature.
     pub signed_ms: i64,
     /// What was left aside, and why.
@@ -165,6 +174,18 @@ pub fn check(
             }
         },
     };
+    let had = known.station.and_then(|station| station.staff.as_ref());
+    let place = (event, known.device, had.map_or(0, SealedStaff::version));
+    let (staff, staff_bytes) = match &bundle.staff {
+        None => (had.cloned(), None),
+        Some(bytes) => match SealedStaff::open(bytes, &trust, place, now_s) {
+            Ok(staff) => (Some(staff), Some(bytes.to_vec())),
+            Err(error) => {
+                remarks.push(format!("A list of staff was left aside: {error}"));
+                (had.cloned(), None)
+            }
+        },
+    };
     let minimum = known.station.map_or(0, |station| station.minimum_list_version);
     let station = Station {
         device: known.device,
@@ -175,7 +196,17 @@ pub fn check(
         lease_until_ms: i64::from(fields.not_after_s) * 1000,
         minimum_list_version: minimum.max(bundle.minimum_list_version),
         policy,
+        staff,
     };
     let root = bundle.root.into_array();
-    Ok(Checked { station, root, certificates, revocations, policy: policy_bytes, signed_ms, remarks })
+    Ok(Checked {
+        station,
+        root,
+        certificates,
+        revocations,
+        policy: policy_bytes,
+        staff: staff_bytes,
+        signed_ms,
+        remarks,
+    })
 }

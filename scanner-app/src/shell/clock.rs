@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock};
+use gate_core::clock::{Anchor, ClockReading, DeviceTime, GateClock, HandSet};
 use gate_core::crowd::{CrowdSays, Vote};
 
 /// The gate's clock, shared by all threads.
@@ -80,6 +80,20 @@ impl Clock {
     /// What the crowd says of this clock, where it agrees on something.
     pub fn crowd(&self) -> Option<CrowdSays> {
         self.lock().crowd(self.device())
+    }
+
+    /// Goes by the time that a supervisor set before, in this boot.
+    pub fn restore_by_hand(&self, hand: Option<HandSet>) {
+        if let Some(hand) = hand {
+            self.lock().set_by_hand(hand);
+        }
+    }
+
+    /// A time to be set by hand from now on, unless it is before the last signed one.
+    pub fn by_hand(&self, set_ms: i64) -> Option<HandSet> {
+        let hand = HandSet { set_ms, at: self.device() };
+        let mut tried = self.lock().clone();
+        tried.set_by_hand(hand).then_some(hand)
     }
 
     fn lock(&self) -> MutexGuard<'_, GateClock> {

@@ -3,6 +3,8 @@
 //! Invariants: one thread, so that a scan is decided, recorded and shown before the next is looked at; a verdict leaves this
 //! thread only after its commit returned; nothing here waits for the network.
 
+mod staff;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,6 +105,7 @@ pub struct Gate {
     front: Front,
     recorder: Option<Recorder>,
     played: Played,
+    staff: staff::Staff,
     standing: Option<(Arc<Station>, Arc<SecretKey>)>,
     shown_view: Option<View>,
     /// What the engine was told last of the crowd's clock.
@@ -145,6 +148,7 @@ impl Gate {
         };
         let journal = database.connect(Use::Gate)?;
         clock.restore(journal.anchor()?);
+        clock.restore_by_hand(journal.clock_by_hand()?);
         let stamp = clock.clone();
         let stamp: ClockMs = Arc::new(move || stamp.read().now_ms);
         let source = Source::open(&options.source, options.torch, Arc::clone(&stamp))?;
@@ -178,6 +182,7 @@ impl Gate {
             front,
             recorder: recorder.transpose().map_err(GateError::Thread)?,
             played: Played::default(),
+            staff: staff::Staff::start(outlet.clone())?,
             standing: None,
             shown_view: None,
             crowd_told: None,
@@ -368,6 +373,7 @@ impl Gate {
                     sound(tone);
                 }
             }
+            Effect::Staff(effect) => return self.serve_staff(effect),
             Effect::Push => self.sync.order(Order::Push),
             Effect::SyncNow => self.sync.order(Order::Now),
             Effect::Report(report) => self.output.line(&report),
@@ -495,7 +501,7 @@ impl Gate {
             }
         };
         self.give(Input::Place(news));
-        Ok(())
+        self.load_staff()
     }
 
     fn draw(&mut self) {

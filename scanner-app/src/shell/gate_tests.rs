@@ -13,7 +13,7 @@ use crate::shell::journal::{ConfirmedRecord, StationRecord};
 use crate::testkit::{DEVICE, EVENT, LANE, Organiser, full, listed, picture, short};
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -26,20 +26,20 @@ impl Write for Lines {
 }
 
 impl Lines {
-    fn read(&self) -> Vec<Value> {
+    pub(super) fn read(&self) -> Vec<Value> {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
-fn verdicts(lines: &[Value]) -> Vec<(String, String)> {
+pub(super) fn verdicts(lines: &[Value]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let verdicts = lines.iter().filter(|line| line["outcome"].is_string());
     verdicts.map(|line| (text(&line["outcome"]), text(&line["reason"]))).collect()
 }
 
 /// A data folder of a handheld that was enrolled with a server which does not run.
-fn placed(folder: &Path) -> i64 {
+pub(super) fn placed(folder: &Path) -> i64 {
     placed_with(folder, 2)
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use gate_core::Policy;
+use gate_core::staff::SealedStaff;
 use jiff::tz::TimeZone;
-use ticket_signer::{EventId, PublicKey, TrustStore};
+use ticket_signer::{DeviceId, EventId, PublicKey, TrustStore};
 
 use super::journal::{ConfirmedRecord, Journal, JournalError, StationRecord};
 use crate::core::engine::{Engine, ListNews, Place};
@@ -47,6 +48,7 @@ pub fn load(journal: &Journal) -> Result<Standing, JournalError> {
         }
     });
     let station = Station {
+        staff: staff(journal, &trust, event, record.device)?,
         device: record.device,
         server: record.server.clone(),
         trust,
@@ -61,6 +63,18 @@ pub fn load(journal: &Journal) -> Result<Standing, JournalError> {
         Some(_) => Standing::Wiped(record, station),
         None => Standing::Placed(record, station),
     })
+}
+
+/// The list of staff that was kept, if it is still this device's and its signer believed.
+fn staff(
+    journal: &Journal,
+    trust: &TrustStore,
+    event: EventId,
+    device: DeviceId,
+) -> Result<Option<SealedStaff>, JournalError> {
+    let Some(bytes) = journal.staff()? else { return Ok(None) };
+    let opened = SealedStaff::open_kept(&bytes, trust, event, device);
+    Ok(opened.inspect_err(|error| tracing::warn!(%error, "the kept list of staff no longer holds")).ok())
 }
 
 /// The rows of a bundle that was checked.

@@ -6,6 +6,7 @@
 mod copy;
 mod preview;
 mod screenshots;
+mod staff;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -116,6 +117,7 @@ fn listen(window: &GateWindow, outlet: &Outlet) {
     global.on_close_about(on(|| Input::Close));
     global.on_show_conflicts(on(|| Input::Open(Overlay::Conflicts)));
     global.on_close_conflicts(on(|| Input::Close));
+    staff::listen(window, outlet);
     let typed = Rc::new(RefCell::new((String::new(), Instant::now())));
     let outlet = outlet.clone();
     global.on_typed(move |text| {

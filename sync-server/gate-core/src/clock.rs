@@ -48,6 +48,17 @@ pub struct Anchor {
     pub uncertainty_ms: u32,
 }
 
+/// The time that a supervisor set for want of a signed one, tied to the device's clocks; durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandSet {
+    /// Unix milliseconds.
+    pub set_ms: i64,
+    /// When it was set.
+    pub at: DeviceTime,
+}
+
+/// What a time that was set by hand may be off by, in milliseconds: the minute as it begins on somebody's watch.
+pub const HAND_UNCERTAINTY_MS: u32 = 10_000;
 /// Two clocks that agree this well, in milliseconds, are taken for one.
 pub const AGREEMENT_MS: i64 = 2_000;
 /// A system clock that agreed is believed after a reboot for this long, in milliseconds.
@@ -63,12 +74,30 @@ pub struct GateClock {
     anchor: Option<Anchor>,
     /// Votes of this boot.
     crowd: Crowd,
+    hand: Option<HandSet>,
 }
 
 impl GateClock {
     /// A clock with the anchor that was kept from before, if any.
     pub fn new(anchor: Option<Anchor>) -> Self {
-        GateClock { anchor, crowd: Crowd::default() }
+        GateClock { anchor, crowd: Crowd::default(), hand: None }
+    }
+
+    /// Goes by a time that a supervisor set: until the next signed time, in this boot. Never one before the last signed
+    /// time; whether it was taken. A signed time is later compared with the last signed one alone, so that a time set far
+    /// ahead bricks no lane.
+    pub fn set_by_hand(&mut self, hand: HandSet) -> bool {
+        let sound = self.anchor.is_none_or(|anchor| hand.set_ms >= anchor.signed_ms);
+        if sound {
+            self.hand = Some(hand);
+        }
+        sound
+    }
+
+    /// What this boot's time is counted from, where a supervisor set it.
+    fn by_hand(&self, at: DeviceTime) -> Option<Anchor> {
+        let hand = self.hand.filter(|hand| hand.at.boot_id == at.boot_id && at.boot_ms >= hand.at.boot_ms)?;
+        Some(Anchor { signed_ms: hand.set_ms, at: hand.at, uncertainty_ms: HAND_UNCERTAINTY_MS })
     }
 
     pub fn anchor(&self) -> Option<Anchor> {
@@ -94,6 +123,7 @@ impl GateClock {
         let signed_ms = signed_ms + i64::from(uncertainty_ms);
         self.anchor = Some(Anchor { signed_ms, at: received, uncertainty_ms });
         self.crowd.clear();
+        self.hand = None;
         true
     }
 
@@ -120,8 +150,8 @@ impl GateClock {
     /// The clock as the crowd corrects it; `None` where it is not asked, or has nothing to correct.
     fn corrected(&self, own: ClockReading, at: DeviceTime) -> Option<ClockReading> {
         let anchor = self.anchor?;
-        // The boot clock does not go wrong by what phones go wrong by.
-        if self.counts_on(at) && !own.in_doubt {
+        // The boot clock does not go wrong by what phones go wrong by, and a supervisor's word is above theirs.
+        if (self.counts_on(at) || self.by_hand(at).is_some()) && !own.in_doubt {
             return None;
         }
         let now_ms = self.crowd.says_ms(at.boot_ms)?;
@@ -144,7 +174,7 @@ impl GateClock {
 
     /// The clock by the device's own word.
     fn own(&self, at: DeviceTime) -> ClockReading {
-        let Some(anchor) = self.anchor.filter(|_| !planted(Mutant::SystemClockBelieved)) else {
+        let Some(anchor) = self.by_hand(at).or(self.anchor).filter(|_| !planted(Mutant::SystemClockBelieved)) else {
             let in_doubt = !planted(Mutant::SystemClockBelieved);
             return ClockReading {
                 now_ms: at.system_ms,
@@ -321,5 +351,21 @@ mod tests {
         assert!(clock.take_signed(T, time(T, 0, 1), time(T, 0, 1)));
         assert!(!clock.read(time(T, 3 * 86_400_000, 1)).in_doubt);
         assert!(clock.read(time(T, 4 * 86_400_000, 1)).in_doubt);
+    }
+
+    #[test]
+    fn a_time_set_by_hand_holds_in_its_boot_until_a_signed_one_comes() {
+        let mut clock = GateClock::new(None);
+        assert!(clock.take_signed(T, time(T, 1_000, 1), time(T, 1_000, 1)));
+        let rebooted = time(T - 9_000_000, 50, 2);
+        assert!(clock.read(rebooted).in_doubt);
+        assert!(!clock.set_by_hand(HandSet { set_ms: T - 1, at: rebooted }), "never before the last signed time");
+        assert!(clock.set_by_hand(HandSet { set_ms: T + 500_000, at: rebooted }));
+        let reading = clock.read(time(T - 9_000_000, 1_050, 2));
+        let expected = (T + 501_000, HAND_UNCERTAINTY_MS, false);
+        assert_eq!((reading.now_ms, reading.uncertainty_ms, reading.in_doubt), expected);
+        assert!(clock.read(time(T - 9_000_000, 10, 3)).in_doubt, "another boot knows nothing of it");
+        assert!(clock.take_signed(T + 60_000, time(T, 2_000, 2), time(T, 2_100, 2)), "though the hand was ahead of it");
+        assert_eq!(clock.read(time(T, 2_100, 2)).now_ms, T + 60_050);
     }
 }

@@ -27,6 +27,7 @@ pub mod reason;
 pub mod record;
 pub mod request;
 pub mod row;
+pub mod staff;
 pub mod view;
 pub mod wire;
 

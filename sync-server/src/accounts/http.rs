@@ -123,6 +123,8 @@ impl From<AccountsError> for Problem {
             AccountsError::Hashing => Self::new(Code::Busy, error.to_string()).retry_after_ms(1_000),
             AccountsError::Name | AccountsError::NameTaken { .. } => Self::invalid("name", error.to_string()),
             AccountsError::Password(_) => Self::invalid("password", error.to_string()),
+            AccountsError::StaffNumber | AccountsError::StaffFull => Self::invalid("number", error.to_string()),
+            AccountsError::Pin(_) | AccountsError::PinMissing => Self::invalid("pin", error.to_string()),
             AccountsError::NoScope => Self::invalid("scopes", error.to_string()),
         }
     }

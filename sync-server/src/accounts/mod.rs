@@ -1,6 +1,6 @@
-//! Who may call: API keys of back ends, accounts and sessions of staff.
+//! Who may call: API keys of back ends, accounts and sessions of staff; and who may unlock a handheld at a lane.
 //!
-//! Owns the tables `api_keys`, `staff`, `staff_sessions` and `sign_in_failures`. Calls the platform only.
+//! Owns the tables `api_keys`, `staff`, `staff_sessions`, `sign_in_failures`, `lane_staff` and `lane_staff_versions`. Calls the platform only.
 //!
 //! Invariants: of an API key and of a session's token only SHA-256 is stored (they are 256 random bits, so a slow hash
 //! would protect nothing); a password is stored as argon2id; an API key is shown once, when it is made. A name that does not
@@ -8,6 +8,7 @@
 
 pub mod http;
 pub mod jobs;
+mod lane_staff;
 mod model;
 mod password;
 mod rules;
@@ -22,6 +23,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::platform::{Actor, Platform, Random, Scope, StaffRole, StoreError, Tx};
+pub use lane_staff::{
+    LaneStaff, LaneStaffChange, Roster, lane_staff, pin_verifier, put_lane_staff, remove_lane_staff, roster,
+    roster_version,
+};
 pub use model::{AccountsError, SESSION_LIFE_MS, Session};
 
 /// What an API key begins with, so that a leaked one is recognised.

@@ -39,6 +39,14 @@ pub enum AccountsError {
     Password(&'static str),
     #[error("an API key needs at least one scope")]
     NoScope,
+    #[error("the staff number is from 1 to 65535")]
+    StaffNumber,
+    #[error("a new member of staff needs a PIN")]
+    PinMissing,
+    #[error("{0}")]
+    Pin(#[from] gate_core::staff::PinError),
+    #[error("an event has at most 500 members of staff: take one away first")]
+    StaffFull,
     #[error("passwords cannot be hashed on this machine just now: try again")]
     Hashing,
     #[error(transparent)]

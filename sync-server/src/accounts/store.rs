@@ -1,6 +1,9 @@
 //! The SQL of accounts.
 
+use gate_core::staff::{PinVerifier, Role};
+
 use super::AccountsError;
+use super::lane_staff::LaneStaff;
 use super::model::StaffAccount;
 use crate::platform::store::{Result, params};
 use crate::platform::{Actor, Scope, StaffRole, StoreError, Tx};
@@ -129,4 +132,87 @@ pub async fn delete_expired(tx: &mut Tx, now_ms: i64, failures_before_ms: i64) -
     let sessions = tx.execute("DELETE FROM staff_sessions WHERE expires_at_ms <= $1", params![now_ms]).await?;
     let failures = tx.execute("DELETE FROM sign_in_failures WHERE at_ms <= $1", params![failures_before_ms]).await?;
     Ok(sessions + failures)
+}
+
+pub async fn lane_staff(tx: &mut Tx, event_id: u32) -> Result<Vec<LaneStaff>> {
+    let found: Vec<(u16, String, String, Vec<u8>, i64)> = tx
+        .query(
+            "SELECT number, name, role, pin_verifier, changed_at_ms FROM lane_staff WHERE event_id = $1 ORDER BY number",
+            params![event_id],
+        )
+        .await?;
+    let shape = |detail: String| StoreError::Shape { detail };
+    let member = |(number, name, role, verifier, changed_at_ms): (u16, String, String, Vec<u8>, i64)| {
+        Ok(LaneStaff {
+            number,
+            name,
+            role: lane_role(&role).ok_or_else(|| shape(format!("an unknown role at a lane: {role}")))?,
+            verifier: gate_core::wire::from_cbor(&verifier)
+                .map_err(|error| shape(format!("a PIN verifier: {error}")))?,
+            changed_at_ms,
+        })
+    };
+    found.into_iter().map(member).collect()
+}
+
+fn lane_role(role: &str) -> Option<Role> {
+    [Role::Steward, Role::Supervisor].into_iter().find(|known| lane_role_name(*known) == role)
+}
+
+fn lane_role_name(role: Role) -> &'static str {
+    match role {
+        Role::Steward => "steward",
+        Role::Supervisor => "supervisor",
+    }
+}
+
+fn verifier_bytes(verifier: &PinVerifier) -> Result<Vec<u8>> {
+    gate_core::wire::to_cbor(verifier).map_err(|error| StoreError::Shape { detail: error.to_string() })
+}
+
+pub async fn put_lane_staff(tx: &mut Tx, event_id: u32, member: &LaneStaff, by: &str) -> Result<()> {
+    tx.execute(
+        "INSERT INTO lane_staff (event_id, number, name, role, pin_verifier, changed_at_ms, changed_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (event_id, number) DO UPDATE SET name = excluded.name, role = excluded.role,
+             pin_verifier = excluded.pin_verifier, changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by",
+        params![
+            event_id,
+            member.number,
+            &member.name,
+            lane_role_name(member.role),
+            verifier_bytes(&member.verifier)?,
+            member.changed_at_ms,
+            by
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn delete_lane_staff(tx: &mut Tx, event_id: u32, number: u16) -> Result<bool> {
+    let deleted =
+        tx.execute("DELETE FROM lane_staff WHERE event_id = $1 AND number = $2", params![event_id, number]).await?;
+    Ok(deleted == 1)
+}
+
+pub async fn lane_staff_version(tx: &mut Tx, event_id: u32) -> Result<Option<u64>> {
+    let found: Option<(u64,)> =
+        tx.query_optional("SELECT version FROM lane_staff_versions WHERE event_id = $1", params![event_id]).await?;
+    Ok(found.map(|(version,)| version))
+}
+
+/// At least the time in seconds: a server that was restored from an older copy gives no version twice.
+pub async fn raise_lane_staff_version(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<()> {
+    let known: Option<(i64,)> = tx
+        .query_optional("SELECT version FROM lane_staff_versions WHERE event_id = $1 /*LOCK*/", params![event_id])
+        .await?;
+    let version = known.map_or(1, |(known,)| known + 1).max(now_ms.div_euclid(1_000));
+    tx.execute(
+        "INSERT INTO lane_staff_versions (event_id, version) VALUES ($1, $2)
+         ON CONFLICT (event_id) DO UPDATE SET version = excluded.version",
+        params![event_id, version],
+    )
+    .await?;
+    Ok(())
 }

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::model::{Device, DeviceState};
 use super::{Gate, Result, edge, edges, lists, live, policies, stations, store};
+use crate::accounts;
 use crate::platform::ids::base64url;
 
 /// How often a stream looks by itself.
@@ -51,6 +52,7 @@ struct LaneFeed {
     cursor: u64,
     list: u64,
     policy: u64,
+    staff: u64,
     time_ms: i64,
     /// The lane was last told that not all others are heard.
     waits_for_others: bool,
@@ -73,6 +75,7 @@ pub(super) fn lane(gate: Gate, device: Device, cursor: u64) -> Events {
         cursor,
         list: 0,
         policy: 0,
+        staff: 0,
         time_ms: 0,
         receipted,
         waits_for_others: false,
@@ -146,6 +149,10 @@ impl LaneFeed {
             Some(_) => edge::receipts(&mut tx, self.device.id).await?,
             None => Vec::new(),
         };
+        let staff = match &self.gate.edge {
+            Some(standing) => standing.staff_version(self.device.event_id),
+            None => accounts::roster_version(&mut tx, self.device.event_id).await?,
+        };
         drop(tx);
         for (epoch, seq, receipt) in receipts {
             if self.receipted.insert(epoch, seq).is_none_or(|told| told < seq) {
@@ -159,6 +166,10 @@ impl LaneFeed {
         if let Some(policy) = self.policy().await?.filter(|policy| *policy != self.policy) {
             self.policy = policy;
             events.push(self.event(&FeedMessage::Policy { version: policy })?);
+        }
+        if let Some(staff) = staff.filter(|staff| *staff != self.staff) {
+            self.staff = staff;
+            events.push(self.event(&FeedMessage::Staff { version: staff })?);
         }
         if time_is_due || (self.waits_for_others && all_heard) {
             self.time_ms = now_ms;

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::model::{Device, DeviceState, GateError};
 use super::{
-    Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, plan_http, stations,
-    status, store, wipes,
+    Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, plan_http,
+    staff_http, stations, status, store, wipes,
 };
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::problem::ProblemDocument;
@@ -41,6 +41,7 @@ pub fn routes() -> OpenApiRouter<Gate> {
         .merge(scans)
         .merge(office_http::routes())
         .merge(plan_http::routes())
+        .merge(staff_http::routes())
 }
 
 /// The supervisors' page alone: what a venue's edge has of these.

@@ -2,7 +2,7 @@
 //!
 //! Owns the tables `enrolments`, `devices`, `chains`, `scans`, `merge_counts`, `lane_minutes`, `repeated_tickets`,
 //! `incidents`, `signed_policies`, `grants`, `decisions`, `device_status`, `releases` and `plans`, and an edge's own (see
-//! `edge`). Calls catalog, the signer and `gate-core`, and tickets for the lists alone.
+//! `edge`). Calls catalog, the signer and `gate-core`, tickets for the lists alone, and accounts for the staff of the lanes.
 //!
 //! Invariants:
 //! - A row is stored once by (device, epoch, sequence), as it came, and never overwritten; a receipt is signed after the
@@ -29,6 +29,7 @@ pub mod planning;
 mod policies;
 mod release;
 mod scans;
+mod staff_http;
 mod stations;
 mod status;
 mod store;

@@ -1,13 +1,14 @@
 //! What a confirmed handheld needs to work: whom to believe, where it stands, the policy, the time.
 
+use gate_core::staff::SealedStaff;
 use gate_core::wire::v1::{SignedTime, StationBundle};
 use serde_bytes::ByteBuf;
-use ticket_signer::Role;
+use ticket_signer::{EventId, Role};
 
 use super::model::{Device, GateError};
 use super::{Gate, Result, devices, edges, policies, store};
 use crate::platform::Tx;
-use crate::{catalog, tickets};
+use crate::{accounts, catalog, tickets};
 
 /// Puts the bundle together, and renews the device's lease.
 pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<StationBundle> {
@@ -32,7 +33,22 @@ pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<
         policy: policy.map(|policy| ByteBuf::from(policy.bytes)),
         time: signed_time(gate)?,
         minimum_list_version: tickets::list_state(tx, event_id).await?.version,
+        staff: staff(gate, tx, device).await?.map(ByteBuf::from),
     })
+}
+
+/// The event's staff, sealed to the device. While no key may sign, the device keeps what it has.
+async fn staff(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<Option<Vec<u8>>> {
+    let Some(roster) = accounts::roster(tx, device.event_id).await? else { return Ok(None) };
+    let event = EventId(device.event_id);
+    let may = gate.keys.may_sign(Role::Policy, event, gate.platform.clock.now_ms().div_euclid(1_000));
+    let Some(key) = gate.keys.signing_key(Role::Policy).filter(|_| may) else {
+        tracing::warn!(event = event.0, "no key may sign the staff of the lanes; the handhelds keep what they have");
+        return Ok(None);
+    };
+    let place = (event, device.id, roster.version);
+    let sealed = SealedStaff::seal(&roster.members, place, &device.key, &gate.platform.random.bytes(), key);
+    sealed.map(Some).map_err(|error| GateError::Fault(format!("the staff could not be sealed: {error}")))
 }
 
 /// The time of this moment, signed.

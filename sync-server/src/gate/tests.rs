@@ -28,6 +28,8 @@ use ticket_signer::{
 
 use crate::testing::{NOW_MS, ORGANISER, Server, json_of};
 
+mod staff;
+
 const EVENT: EventId = EventId(1);
 const EPOCH: u64 = 77;
 
@@ -437,6 +439,7 @@ async fn until_time(feed: &mut Body) -> (Vec<&'static str>, Option<u64>) {
         FeedMessage::Admission { .. } => "admission",
         FeedMessage::List { .. } => "list",
         FeedMessage::Policy { .. } => "policy",
+        FeedMessage::Staff { .. } => "staff",
         FeedMessage::Trust => "trust",
         FeedMessage::Time(_) => "time",
         FeedMessage::Alive(_) => "alive",

@@ -313,7 +313,7 @@ impl Handheld {
             }
             Effect::MarkShown { seq } => self.disk.shown_seq = self.disk.shown_seq.max(seq),
             Effect::Push | Effect::SyncNow => self.running.as_mut()?.wake_ms = now_ms,
-            Effect::Enrol(_) | Effect::Sound(_) | Effect::Report(_) => {}
+            Effect::Enrol(_) | Effect::Sound(_) | Effect::Staff(_) | Effect::Report(_) => {}
         }
         None
     }

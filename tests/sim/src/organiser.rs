@@ -122,6 +122,7 @@ impl Organiser {
             policy: Some(ByteBuf::from(policy.seal(self.key(Role::Policy)).expect("the policy is sound"))),
             time: self.time(now_ms),
             minimum_list_version: list_version,
+            staff: None,
         }
     }
 

@@ -91,13 +91,14 @@ const office = async ({ page, mock }, view = 'lanes') => {
   await page.click('form button');
   await page.waitForSelector('nav');
   await page.click(`nav a[href$="${view}"]`);
-  await page.waitForSelector(view === 'lanes' ? '[data-link="live"]' : '#devices-title');
+  await page.waitForSelector({ lanes: '[data-link="live"]', devices: '#devices-title', staff: '[data-member]' }[view]);
   await page.evaluate(() => document.fonts.ready);
 };
 for (const [suffix, look] of [['', { viewport: DESK }], ['-dark', { viewport: DESK, dark: true }], ['-de-phone', { lang: 'de-DE' }]]) {
   await shoot(`office-login${suffix}`, { ...look, run: async (c) => { await c.page.goto(`${c.mock.url}/office`); await c.page.waitForSelector('#name'); } });
   await shoot(`office-lanes${suffix}`, { ...look, world: busyNight(newWorld()), run: (c) => office(c) });
   await shoot(`office-devices${suffix}`, { ...look, world: busyNight(newWorld()), run: (c) => office(c, 'devices') });
+  await shoot(`office-staff${suffix}`, { ...look, world: busyNight(newWorld()), run: async (c) => { await office(c, 'staff'); await c.page.click('[data-add]'); await c.page.waitForSelector('dialog[open]'); } });
   await shoot(`office-enrol${suffix}`, { ...look, world: Object.assign(busyNight(newWorld()), { devices: [] }), run: async (c) => { await office(c, 'devices'); await c.page.select('#lane', '2'); await c.page.click('form button'); await c.page.waitForSelector('[data-enrolment] canvas'); } });
 }
 const evening = async (context, look) => {

@@ -10,6 +10,7 @@
 pub mod hold;
 mod notices;
 mod show;
+pub mod staff;
 #[cfg(test)]
 mod tests;
 mod wiped;
@@ -25,6 +26,7 @@ use gate_core::{Direction, Grant, Outcome, Reach, Recorded};
 use ticket_signer::{Rejection, Serial, TicketId, VerifiedCode};
 
 use self::hold::HoldOff;
+use self::staff::{Desk, StaffEffect, StaffInput};
 use super::present::view::Eye;
 use super::present::{self, NamedConflict, Naming, Tone, Verdict};
 use super::report::Report;
@@ -82,6 +84,7 @@ pub enum Input {
     Retry,
     Open(Overlay),
     Close,
+    Staff(StaffInput),
     /// Time has passed; at least once a second.
     Tick,
 }
@@ -222,6 +225,7 @@ pub enum Effect {
         seq: u64,
     },
     Sound(Tone),
+    Staff(StaffEffect),
     /// There is something new to send.
     Push,
     /// Try to send and fetch at once.
@@ -273,6 +277,7 @@ pub struct Engine {
     /// The last verdict in a few words.
     last: Option<String>,
     eye: Eye,
+    desk: Desk,
     code_seen_ms: Option<i64>,
     heard_ms: Option<i64>,
     reach_told: Option<Reach>,
@@ -298,6 +303,7 @@ impl Engine {
             sequence: 0,
             last: None,
             eye: Eye::Starting,
+            desk: Desk::new(),
             code_seen_ms: None,
             heard_ms: None,
             reach_told: None,
@@ -331,7 +337,9 @@ impl Engine {
                 self.verified(at, text, *verified, must_ask, &mut effects);
             }
             Input::Granted { question, grant } => {
-                if question == self.question {
+                if question == self.question
+                    && let Err(grant) = self.staff_granted(at, grant, &mut effects)
+                {
                     self.answered(at, grant, &mut effects);
                 }
             }
@@ -357,11 +365,13 @@ impl Engine {
             }
             Input::Open(overlay) => self.overlay = Some(overlay),
             Input::Close => self.overlay = None,
+            Input::Staff(input) => self.staff(at, input, &mut effects),
             Input::Tick => {
                 if self.asking.as_ref().is_some_and(|(_, since_ms)| at.steady_ms - since_ms >= ASK_MS) {
                     self.answered(at, None, &mut effects);
                 }
                 self.age(at);
+                self.staff_age(at, &mut effects);
                 self.tell_ready(&mut effects);
             }
         }
@@ -377,7 +387,15 @@ impl Engine {
         }
         let Some(text) = texts.into_iter().next() else { return };
         self.code_seen_ms = Some(at.steady_ms);
-        if self.asking.is_some() {
+        if self.asking.is_some() || self.desk.is_asking() {
+            return;
+        }
+        if self.desk.is_open() {
+            // Not taken, and kept held off where it is: a page for staff is open.
+            let held = self.hold.holds_text(&text_hash(&text), at.steady_ms, self.hold_ms());
+            if !held && self.eye == Eye::Imager {
+                self.desk.keep_waiting(text, at);
+            }
             return;
         }
         let enrolment = std::str::from_utf8(&text).map(EnrolmentCode::parse);
@@ -479,6 +497,7 @@ impl Engine {
         self.mend(Trouble::Storage, effects);
         self.sequence = self.sequence.wrapping_add(1);
         self.overlay = None;
+        self.subject_of(verdict.recorded(), &format!("{} {}", verdict.at(), verdict.title()), verdict.class(), at);
         self.last = Some(format!("{} {}", verdict.at(), verdict.title()));
         effects.push(Effect::Sound(verdict.tone()));
         effects.push(Effect::Show { verdict: verdict.clone(), latency_us });
@@ -623,7 +642,7 @@ impl Engine {
     fn age(&mut self, at: Moment) {
         if let OnScreen::Verdict { verdict, since_ms } = &self.on_screen {
             let stays = if verdict.tone() == Tone::Admit { ADMIT_STAYS_MS } else { OTHER_STAYS_MS };
-            if at.steady_ms - since_ms >= stays {
+            if at.steady_ms - since_ms >= stays && !self.desk.is_open() {
                 self.on_screen = OnScreen::Nothing;
             }
         }

@@ -22,8 +22,10 @@ impl Engine {
         let lane = naming.map_or_else(String::new, |naming| naming.lane_name(naming.lane));
         let online = self.reach(at) == Reach::Server;
         View {
-            page: self.page(),
+            page: self.page(at),
             sequence: self.sequence,
+            staff_offered: self.staff_offered(),
+            group_left: self.group_left(),
             event_name: naming.map_or_else(String::new, |naming| naming.event.clone()),
             entrance: naming.map_or_else(String::new, |naming| naming.entrance(naming.lane).to_owned()),
             lane,
@@ -50,7 +52,7 @@ impl Engine {
 
     /// What the lane asks of every guest: while it waits for one, and when one is let in.
     fn questions(&self, at: Moment) -> Vec<String> {
-        let asks = match self.page() {
+        let asks = match self.page(at) {
             Page::Ready => true,
             Page::Verdict(verdict) => verdict.tone() == Tone::Admit,
             _ => false,
@@ -61,7 +63,10 @@ impl Engine {
         lane.map_or_else(Vec::new, |lane| lane.questions.clone())
     }
 
-    fn page(&self) -> Page {
+    fn page(&self, at: Moment) -> Page {
+        if let Some(staff) = self.staff_view(at) {
+            return Page::Staff(Box::new(staff));
+        }
         match self.overlay {
             Some(Overlay::About) => return Page::About,
             Some(Overlay::Conflicts) => return Page::Conflicts,

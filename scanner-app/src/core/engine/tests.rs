@@ -20,6 +20,8 @@ use crate::core::present::view::Page;
 use crate::core::present::{LaneName, times};
 use crate::testkit::{CLASS, DEVICE, EVENT, LANE, NOW_MS, NOW_S, Organiser, full, listed, short};
 
+mod staff;
+
 /// A journal in memory.
 #[derive(Default)]
 struct Memory {
@@ -27,6 +29,8 @@ struct Memory {
     passages: Vec<(TicketId, Passage)>,
     rows: Vec<SignedRow>,
     full: bool,
+    /// Of the class; one where nothing is said.
+    admissions: u8,
 }
 
 struct Full;
@@ -43,7 +47,7 @@ impl JournalTx for &mut Memory {
             list_expires_at_s: i64::MAX / 1000,
             lease_until_ms: i64::MAX,
             cursor: 0,
-            classes: vec![Organiser::default().class(1)],
+            classes: vec![Organiser::default().class(self.admissions.max(1))],
         })
     }
     fn head(&mut self) -> Result<ChainHead, Full> {
@@ -104,6 +108,7 @@ impl Lane {
                 match &effect {
                     Effect::Verify { text } => inputs.push(self.verify(text.clone())),
                     Effect::Record { scan, reach, grant } => inputs.push(self.record(scan, *reach, grant.as_deref())),
+                    Effect::Staff(effect) => inputs.extend(self.serve_staff(effect)),
                     _ => {}
                 }
                 self.said.push(effect);

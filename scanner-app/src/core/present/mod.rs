@@ -3,6 +3,7 @@
 //! Invariants: a [`Verdict`] is made only from a [`Recorded`], so nothing is green that is not on disk; times are in the
 //! event's zone; no rule lives here.
 
+pub mod staff;
 pub mod times;
 pub mod view;
 

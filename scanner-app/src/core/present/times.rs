@@ -29,6 +29,23 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// The day that many days from today: `Sat 14 Nov`.
+pub fn day(now_ms: i64, days: i32, zone: &TimeZone) -> String {
+    format(now_ms.saturating_add(i64::from(days) * 86_400_000), zone, "%a %-d %b")
+}
+
+/// The moment at which clocks there show `digits` (`2014` for 20:14), that many days from today.
+pub fn at_clock(now_ms: i64, days: i32, digits: &str, zone: &TimeZone) -> Option<i64> {
+    if digits.len() != 4 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let (hour, minute) = (digits[..2].parse().ok()?, digits[2..].parse().ok()?);
+    let today = Timestamp::from_millisecond(now_ms).ok()?.to_zoned_datetime(zone.clone()).date();
+    let day = today.checked_add(jiff::Span::new().days(i64::from(days))).ok()?;
+    let time = jiff::civil::Time::new(hour, minute, 0, 0).ok()?;
+    Some(day.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp().as_millisecond())
+}
+
 fn same_day(a_ms: i64, b_ms: i64, zone: &TimeZone) -> bool {
     format(a_ms, zone, "%F") == format(b_ms, zone, "%F")
 }
@@ -54,6 +71,17 @@ mod tests {
         assert_eq!(moment(NOON, NOON + 7 * 3_600_000, &zone), "Mon 9 Nov 17:30:00", "past midnight there");
         assert_eq!(appointment(NOON + 86_400_000, NOON, &zone), "Tue 10 Nov, 17:30");
         assert_eq!(moment(i64::MAX, NOON, &zone), "at an impossible time");
+    }
+
+    #[test]
+    fn a_time_that_was_typed_is_in_the_events_zone() {
+        let zone = TimeZone::get("Asia/Kolkata").unwrap();
+        assert_eq!(at_clock(NOON, 0, "1731", &zone), Some(NOON + 60_000));
+        assert_eq!(at_clock(NOON, -1, "1730", &zone), Some(NOON - 86_400_000));
+        assert_eq!(day(NOON, 1, &zone), "Tue 10 Nov");
+        for wrong in ["", "173", "2460", "1260", "12:3", "99999"] {
+            assert_eq!(at_clock(NOON, 0, wrong, &zone), None, "{wrong}");
+        }
     }
 
     #[test]

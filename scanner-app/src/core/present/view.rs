@@ -1,5 +1,6 @@
 //! Everything that the window shows, as one value: the screen adapter copies it and decides nothing.
 
+use super::staff::StaffView;
 use super::{NamedConflict, Verdict};
 
 /// What fills the window.
@@ -30,6 +31,8 @@ pub enum Page {
     },
     Conflicts,
     About,
+    /// For staff alone.
+    Staff(Box<StaffView>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +66,10 @@ pub struct View {
     pub page: Page,
     /// Raised by one for each verdict or fault.
     pub sequence: u32,
+    /// There are staff who may unlock this handheld.
+    pub staff_offered: bool,
+    /// Guests who may still come in on the group's ticket that is on the screen.
+    pub group_left: u8,
     pub event_name: String,
     pub lane: String,
     pub entrance: String,

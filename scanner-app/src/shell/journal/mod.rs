@@ -14,6 +14,7 @@ mod receive;
 mod replay;
 mod retain;
 mod rows;
+mod staff;
 mod station;
 #[cfg(test)]
 mod tests;

@@ -17,13 +17,14 @@ pub const FILE: &str = "gate.db";
 /// `PRAGMA application_id`: "TSGT".
 const APPLICATION_ID: u32 = 0x5453_4754;
 /// Every step of the schema, oldest first. Append only.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/0001_gate.sql"),
     include_str!("../../../migrations/0002_feed_generation.sql"),
     include_str!("../../../migrations/0003_replay.sql"),
     include_str!("../../../migrations/0004_passage.sql"),
     include_str!("../../../migrations/0005_journal_base.sql"),
     include_str!("../../../migrations/0006_wipe.sql"),
+    include_str!("../../../migrations/0007_staff.sql"),
 ];
 /// Pages in the log before a commit carries them into the file. The gate's connection leaves that to the others unless
 /// they are far behind, so that a guest does not wait for it.

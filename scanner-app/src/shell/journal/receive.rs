@@ -116,6 +116,8 @@ impl Journal {
                 anchor.at.boot_id.to_be_bytes(),
                 anchor.uncertainty_ms
             ])?;
+            // What a supervisor set was for want of this.
+            tx.execute("DELETE FROM clock_by_hand", [])?;
             Ok(())
         })
     }

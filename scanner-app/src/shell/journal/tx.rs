@@ -83,6 +83,7 @@ impl JournalTx for Tx<'_> {
         if let (Some((ticket, passage)), Some(class)) = (new.passage, new.body.class) {
             add_passage(&self.tx, self.event, ticket, class, &passage)?;
         }
+        super::staff::count_unlock(&self.tx, &new.body)?;
         if let Some((ticket, serial)) = new.raise_floor {
             let sql = "INSERT INTO floor (event, ticket, serial) VALUES (?1, ?2, ?3)
                        ON CONFLICT DO UPDATE SET serial = max(serial, excluded.serial)";

@@ -7,6 +7,8 @@ use crate::core::present::view::{self, Eye, Page, View};
 use crate::core::present::{NamedConflict, Tone, Verdict};
 
 pub(super) fn copy(view: &View, gate: &Gate<'_>) {
+    gate.set_staff_offered(view.staff_offered);
+    gate.set_group_left(i32::from(view.group_left));
     gate.set_event_name(text(&view.event_name));
     gate.set_lane(text(&view.lane));
     gate.set_entrance(text(&view.entrance));
@@ -75,6 +77,10 @@ fn page(page: &Page, gate: &Gate<'_>) -> ScreenKind {
         }
         Page::Conflicts => ScreenKind::Conflicts,
         Page::About => ScreenKind::About,
+        Page::Staff(staff) => {
+            super::staff::copy(staff, gate);
+            ScreenKind::Staff
+        }
     }
 }
 

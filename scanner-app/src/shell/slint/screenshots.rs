@@ -81,5 +81,6 @@ fn name(page: &Page) -> &'static str {
         Page::Fault { .. } => "cannot-record",
         Page::Conflicts => "conflicts",
         Page::About => "about",
+        Page::Staff(_) => "staff",
     }
 }

@@ -460,6 +460,9 @@ impl Talk {
         if let Some(anchor) = anchor {
             self.journal.keep_anchor(&anchor)?;
         }
+        if let Some(staff) = &checked.staff {
+            self.journal.keep_staff(staff)?;
+        }
         self.journal.keep_confirmed(&places::record(&checked, &bundle.device_certificate))?;
         Ok(Arc::new(checked.station))
     }

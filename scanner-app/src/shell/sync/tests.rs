@@ -11,6 +11,7 @@ use gate_core::chain::ChainHead;
 use gate_core::clock::DeviceTime;
 use gate_core::pack::PackError;
 use gate_core::row::{SignedRow, text_hash};
+use gate_core::staff::SealedStaff;
 use gate_core::wire::v1::{FeedMessage, Receipt, ReceiptPayload, SignedTime};
 use serde_bytes::ByteBuf;
 use ticket_signer::certificate::DeviceCertificateFields;
@@ -130,6 +131,31 @@ fn a_bundle_sets_a_wrong_clock_right_and_is_kept() {
     let Standing::Placed(record, station) = places::load(&world.talk.journal).unwrap() else { panic!("no place") };
     assert_eq!((record.device, station.lane, station.policy_version()), (DEVICE, LANE, 1));
     assert_eq!(station.lane_name(LaneId(2)), "Lane 2");
+}
+
+#[test]
+fn staff_are_taken_for_this_device_alone_and_never_older() {
+    let mut world = world();
+    let device_key = world.key.public();
+    let letter = |device: DeviceId, version: u64, role: Role| {
+        let signer = Organiser::default().key(role);
+        let sealed = SealedStaff::seal(&[], (EVENT, device, version), &device_key, &[3; 32], &signer);
+        Some(ByteBuf::from(sealed.unwrap()))
+    };
+    let mut taken = |staff: Option<ByteBuf>| {
+        let station = world.bundle(|_, bundle| bundle.staff = staff).unwrap();
+        world.station = Arc::clone(&station);
+        station.staff_version()
+    };
+    assert_eq!(taken(letter(DEVICE, 5, Role::Policy)), 5);
+    assert_eq!(taken(letter(DEVICE, 4, Role::Policy)), 5, "an older one");
+    assert_eq!(taken(letter(DeviceId(0xD1), 6, Role::Policy)), 5, "another device's");
+    assert_eq!(taken(letter(DEVICE, 6, Role::Receipt)), 5, "signed by who may not");
+    assert_eq!(taken(Some(ByteBuf::from(vec![1; 90]))), 5, "not signed");
+    assert_eq!(taken(None), 5, "a server that says nothing takes nothing away");
+    assert_eq!(taken(letter(DEVICE, 7, Role::Policy)), 7);
+    let Standing::Placed(_, kept) = places::load(&world.talk.journal).unwrap() else { panic!("no place") };
+    assert_eq!(kept.staff_version(), 7);
 }
 
 #[test]

@@ -125,6 +125,10 @@ async fn take(
             }
             Some(FeedMessage::List { .. }) => place.want(|wants| &wants.list),
             Some(FeedMessage::Policy { .. } | FeedMessage::Trust) => place.want(|wants| &wants.bundle),
+            Some(FeedMessage::Staff { version }) => {
+                edge.standing.note_staff(place.event_id, version);
+                edge.gate.news.tell(place.event_id);
+            }
             Some(FeedMessage::Time(time)) => {
                 let trust = edge.standing.trust(place.event_id);
                 heard = trust.is_some_and(|trust| time.open(&trust, EventId(place.event_id)).is_ok());

@@ -56,6 +56,8 @@ pub struct Standing {
     /// When the upstream last said that it hears all, by event.
     heard: Mutex<HashMap<u32, i64>>,
     trust: Mutex<HashMap<u32, TrustStore>>,
+    /// The version of the lanes' staff that the upstream told of last, by event.
+    staff: Mutex<HashMap<u32, u64>>,
     /// Counts receipts that came.
     receipts: watch::Sender<u64>,
 }
@@ -80,6 +82,14 @@ impl Standing {
 
     fn is_heard(&self, event_id: u32, now_ms: i64) -> bool {
         self.heard_at_ms(event_id).is_some_and(|at| (0..HEARD_MS).contains(&(now_ms - at)))
+    }
+
+    fn note_staff(&self, event_id: u32, version: u64) {
+        self.staff.lock().unwrap_or_else(PoisonError::into_inner).insert(event_id, version);
+    }
+
+    pub(super) fn staff_version(&self, event_id: u32) -> Option<u64> {
+        self.staff.lock().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
     }
 
     pub(super) fn trust(&self, event_id: u32) -> Option<TrustStore> {

@@ -71,6 +71,14 @@ export interface Enrolment {
   expires_at_ms: number;
 }
 
+/** Who may unlock a handheld, by number and PIN. */
+export interface LaneStaff {
+  number: number;
+  name: string;
+  role: 'steward' | 'supervisor';
+  changed_at_ms: number;
+}
+
 export type DeviceState = 'pending' | 'confirmed' | 'revoked' | 'expired' | 'wiped';
 
 export interface Device {

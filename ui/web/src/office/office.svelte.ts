@@ -5,11 +5,11 @@ import { ApiProblem, call, NoAnswer } from '../api/client';
 import type { EventInfo, SessionInfo } from '../api/types';
 import type { Messages } from './messages';
 
-export type Tab = 'lanes' | 'devices';
+export type Tab = 'lanes' | 'devices' | 'staff';
 export type Route = { eventId: number; tab: Tab } | null;
 
 export function parseRoute(hash: string): Route {
-  const match = /^#\/events\/(\d{1,10})(?:\/(lanes|devices))?$/.exec(hash);
+  const match = /^#\/events\/(\d{1,10})(?:\/(lanes|devices|staff))?$/.exec(hash);
   return match ? { eventId: Number(match[1]), tab: (match[2] ?? 'lanes') as Tab } : null;
 }
 

@@ -27,7 +27,7 @@ const office = (view: string) => async ({ page, mock }: Visit) => {
   await page.keyboard.press('Enter');
   await page.waitForSelector('nav');
   await page.click(`nav a[href$="${view}"]`);
-  await page.waitForSelector(view === 'lanes' ? '[data-lane]' : '[data-device]');
+  await page.waitForSelector({ lanes: '[data-lane]', devices: '[data-device]', staff: '[data-member]' }[view]!);
 };
 
 const SCREENS: [string, () => World, (visit: Visit) => Promise<unknown>][] = [
@@ -40,6 +40,8 @@ const SCREENS: [string, () => World, (visit: Visit) => Promise<unknown>][] = [
   ['lanes', () => busyNight(newWorld()), office('lanes')],
   ['devices', () => busyNight(newWorld()), office('devices')],
   ['enrolment', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.select('#lane', '2'), await visit.page.click('form button'), visit.page.waitForSelector('[data-enrolment]'))],
+  ['staff', () => busyNight(newWorld()), office('staff')],
+  ['staff form', () => busyNight(newWorld()), async (visit) => (await office('staff')(visit), await visit.page.click('[data-add]'), visit.page.waitForSelector('dialog[open]'))],
   ['revoking', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.click('[data-device] .button'), visit.page.waitForSelector('dialog[open]'))],
   ['releasing', () => busyNight(newWorld()), async (visit) => (await office('devices')(visit), await visit.page.waitForSelector('[data-release]'), await visit.page.click('[data-release]'), visit.page.waitForSelector('dialog[open]'))],
   ['evening', () => busyNight(newWorld()), async (visit) => (await office('lanes')(visit), visit.page.waitForSelector('[data-evening="there"] svg'))],

@@ -170,6 +170,45 @@ inChromium('the office', () => {
     await says(visit.page, '3 scans released; 2 may be from after that time');
   });
 
+  it('keeps the staff of the lanes, and shows no PIN again', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world });
+    await login(visit);
+    await visit.page.click('nav a[href$="/staff"]');
+    await visit.page.waitForSelector('[data-member="7"]');
+    await visit.page.click('[data-add]');
+    await visit.page.waitForSelector('dialog[open]');
+    expect(await visit.page.$eval('#member-number', (e) => (e as HTMLInputElement).value)).toBe('1');
+    await visit.page.type('#member-name', 'West door');
+    await visit.page.select('#member-role', 'supervisor');
+    await visit.page.type('#member-pin', '1234');
+    const save = 'dialog[open] .choices .button:not(.quiet)';
+    expect(await visit.page.$eval(save, (e) => (e as HTMLButtonElement).disabled)).toBe(true);
+    await visit.page.type('#member-pin', '56');
+    await visit.page.click(save);
+    await says(visit.page, 'among the first that anybody tries');
+    await visit.page.$eval('#member-pin', (e) => (e as HTMLInputElement).select());
+    await visit.page.type('#member-pin', '915482');
+    await visit.page.click(save);
+    await visit.page.waitForSelector('[data-member="1"]');
+    expect(world.staff.map((m: { number: number; role: string; pin: string }) => [m.number, m.role, m.pin])).toContainEqual([1, 'supervisor', '915482']);
+
+    // A changed name leaves the PIN alone.
+    await visit.page.click('[data-member="1"] .button.quiet');
+    await visit.page.waitForSelector('dialog[open]');
+    expect(await visit.page.$eval('#member-pin', (e) => (e as HTMLInputElement).value)).toBe('');
+    await visit.page.type('#member-name', ', late');
+    await visit.page.click(save);
+    await says(visit.page, 'West door, late is saved');
+    expect(world.staff.find((m: { number: number }) => m.number === 1)).toMatchObject({ name: 'West door, late', pin: '915482' });
+
+    await visit.page.click('[data-member="1"] .button.danger');
+    await visit.page.click('[data-remove-sure]');
+    await visit.page.waitForFunction(() => !document.querySelector('[data-member="1"]'));
+    expect(world.staff).toHaveLength(2);
+    expect(await visit.page.evaluate(() => document.body.innerText)).not.toMatch(/915482|482915/);
+  });
+
   it('counts ages up by itself between updates', async () => {
     const visit = await browser.visit({ world: busyNight(newWorld()) });
     await login(visit);

@@ -38,6 +38,10 @@ export function busyNight(world) {
   ];
   const admission = (n, ago, uncertainty) => ({ device_id: `00000000000000a${n}`, device: `Handheld ${n}`, lane_id: n, lane: `Lane ${n}`, at_ms: now - ago, uncertainty_ms: uncertainty, direction: 'in', guests: 1 });
   const conflicts = [{ ticket_id: '5f0b8c21d7e94a63', class: 3, class_name: 'Parkett links', allowed: 1, most_inside: 2, passages: [admission(1, 9 * minute, 120), admission(3, 6.2 * minute, 1_400)] }];
+  world.staff = [
+    { number: 3, name: 'South door, evening shift', role: 'steward', changed_at_ms: now - 60 * minute, pin: '73915208' },
+    { number: 7, name: 'North door', role: 'supervisor', changed_at_ms: now - 90 * minute, pin: '482915' },
+  ];
   world.decisions = [
     { id: 1, decision: { kind: 'lane_closed', lane_id: 4 }, made_at_ms: now - 20 * minute, until_ms: now + 40 * minute, made_by: 'ines' },
     { id: 2, decision: { kind: 'lane_classes', lane_id: 2, classes: [3] }, made_at_ms: now - 12 * minute, until_ms: now + 48 * minute, made_by: 'ines' },

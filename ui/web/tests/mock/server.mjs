@@ -86,6 +86,7 @@ export function newWorld() {
     decisions: [],
     /** The evening against its plan; null where the event has no plan. */
     evening: () => null,
+    staff: [],
     snapshot: () => ({ now_ms: Date.now(), list: { version: 1, tickets: 0 }, lanes: [], classes: [], decisions: [], conflicts: [] }),
     live: new Set(),
     liveDown: false,
@@ -227,6 +228,23 @@ const ROUTES = [
     const { key, ...made } = known ?? { key: headers['idempotency-key'], id: world.decisions.length + 1, decision: body.decision, made_at_ms: now, until_ms: now + body.minutes * 60_000, made_by: 'ines' };
     if (!known) world.decisions.push({ key, ...made });
     return made;
+  }],
+  ['GET', /^\/api\/v1\/events\/7\/staff$/, (world, _b, _p, { need }) => (need(), { staff: world.staff.map(({ pin: _pin, ...member }) => member) })],
+  ['PUT', /^\/api\/v1\/events\/7\/staff\/(\d+)$/, (world, body, path, { need }) => {
+    need();
+    const known = world.staff.find((member) => member.number === Number(path[1]));
+    const pin = body.pin ?? known?.pin;
+    if (!/^\d{6,8}$/.test(pin ?? '')) throw new Problem(422, 'invalid', 'a PIN has six to eight digits');
+    if (pin === '123456') throw new Problem(422, 'invalid', 'this PIN is among the first that anybody tries');
+    const member = { number: Number(path[1]), name: body.name, role: body.role, changed_at_ms: Date.now(), pin };
+    world.staff = [...world.staff.filter((one) => one !== known), member].sort((a, b) => a.number - b.number);
+    const { pin: _pin, ...answer } = member;
+    return answer;
+  }],
+  ['DELETE', /^\/api\/v1\/events\/7\/staff\/(\d+)$/, (world, _body, path, { need }) => {
+    need();
+    world.staff = world.staff.filter((member) => member.number !== Number(path[1]));
+    return undefined;
   }],
   ['POST', /^\/api\/v1\/decisions\/(\d+)\/end$/, (world, _body, path, { need }) => {
     need();

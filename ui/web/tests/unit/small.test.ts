@@ -7,6 +7,7 @@ import { catalogues as office } from '../../src/office/messages';
 import { parseRoute, routeHash } from '../../src/office/office.svelte';
 import { refusalSentence } from '../../src/office/reasons';
 import { parseFragment } from '../../src/ticket/link';
+import { catalogues as staff } from '../../src/office/staffMessages';
 import { catalogues as ticket } from '../../src/ticket/messages';
 
 describe('bytes', () => {
@@ -66,9 +67,9 @@ describe('language', () => {
 
   const leaves = (value: unknown, path = ''): [string, unknown][] =>
     value !== null && typeof value === 'object' ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, `${path}.${key}`)) : [[path, value]];
-  it.each([['ticket', ticket], ['office', office]])('says everything on the %s page in both languages', (_name, { en, de }) => {
+  it.each([['ticket', ticket], ['office', office], ['staff', staff]])('says everything on the %s page in both languages', (_name, { en, de }) => {
     const german = new Map(leaves(de));
-    const same = ['.code.ticketNumber', '.conflicts.ticket', '.login.name', '.live.live', '.timeIn', '.conflicts.give'];
+    const same = ['.code.ticketNumber', '.conflicts.ticket', '.login.name', '.live.live', '.timeIn', '.conflicts.give', '.name', '.pin'];
     for (const [path, value] of leaves(en)) {
       expect(typeof german.get(path), path).toBe(typeof value);
       if (typeof value === 'string' && !same.includes(path)) expect(german.get(path), path).not.toBe(value);

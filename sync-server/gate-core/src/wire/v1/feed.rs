@@ -22,6 +22,8 @@ pub enum FeedMessage {
     List { version: u64 },
     /// A policy of this version can be fetched (with the bundle).
     Policy { version: u64 },
+    /// A list of staff of this version can be fetched (with the bundle).
+    Staff { version: u64 },
     /// Certificates or revocations changed: fetch the bundle.
     Trust,
     /// The server's time; sent at once and then at least every 15 seconds, so that silence means a dead line.

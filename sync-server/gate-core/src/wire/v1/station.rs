@@ -23,6 +23,9 @@ pub struct StationBundle {
     pub time: SignedTime,
     /// A gate takes no list below this version.
     pub minimum_list_version: u64,
+    /// The event's staff, sealed to this device ([`crate::staff::SealedStaff`]); absent where the event never had any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<ByteBuf>,
 }
 
 /// The event as staff know it.
