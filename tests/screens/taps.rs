@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use i_slint_backend_testing::ElementHandle;
+use i_slint_backend_testing::{AccessibleRole, ElementHandle};
 use i_slint_backend_testing::testing_backend::mock_elapsed_time;
 use ui::slint::platform::{PointerEventButton, WindowEvent};
 use ui::slint::{ComponentHandle, ModelRc, VecModel};
-use ui::{CameraState, Conflict, GateWindow, ScreenKind};
+use ui::{CameraState, Conflict, GateWindow, ScreenKind, StaffPage};
 
-use crate::{PORTRAIT, gate, picture, settle, window};
+use crate::{PORTRAIT, gate, picture, settle, setups, window};
 
 fn tap(app: &GateWindow, id: &str) {
     let found: Vec<_> = ElementHandle::find_by_element_id(app, id).collect();
@@ -145,4 +145,67 @@ fn the_second_of_two_equal_verdicts_flashes_and_looks_different() {
     assert_ne!(first, second, "the bar changes sides");
     let brightness = |pixels: &[u8]| pixels.iter().map(|&value| u64::from(value)).sum::<u64>() / pixels.len() as u64;
     assert!(brightness(&flash) > brightness(&second) + 40, "the whole screen lights up for a moment");
+}
+
+fn press(app: &GateWindow, label: &str) {
+    let labelled = ElementHandle::find_by_accessible_label(app, label);
+    let found: Vec<_> = labelled.filter(|found| found.accessible_role() == Some(AccessibleRole::Button)).collect();
+    assert_eq!(found.len(), 1, "one {label:?} on the screen");
+    let size = found[0].size();
+    assert!(size.width >= 48.0 && size.height >= 48.0, "{label:?} is {size:?}: too small for a glove");
+    found[0].mock_single_click(PointerEventButton::Left);
+}
+
+#[test]
+fn staff_are_offered_where_somebody_was_not_let_in_or_a_group_waits() {
+    let app = window(PORTRAIT);
+    let ((opened, open), (dismissed, dismiss)) = (counter(), counter());
+    gate(&app).on_staff_open(open);
+    gate(&app).on_dismiss(dismiss);
+    gate(&app).set_staff_offered(true);
+    gate(&app).set_group_left(3);
+    for (screen, label) in [
+        (ScreenKind::Refuse, "Staff decide"),
+        (ScreenKind::Review, "Staff decide"),
+        (ScreenKind::Admit, "Let in more of the group"),
+        (ScreenKind::Ready, "Staff"),
+    ] {
+        gate(&app).set_screen(screen);
+        settle(&app);
+        press(&app, label);
+    }
+    assert_eq!((opened.get(), dismissed.get()), (4, 0));
+}
+
+#[test]
+fn every_key_of_the_pad_and_every_choice_is_heard_and_large_enough_on_a_small_screen() {
+    let app = window((320, 480));
+    let heard = Rc::new(RefCell::new(String::new()));
+    let note = |what: &'static str| {
+        let heard = heard.clone();
+        move || heard.borrow_mut().push_str(what)
+    };
+    let keys = heard.clone();
+    gate(&app).on_staff_key(move |digit| keys.borrow_mut().push_str(&digit.to_string()));
+    gate(&app).on_staff_erase(note("e"));
+    gate(&app).on_staff_enter(note("o"));
+    gate(&app).on_staff_back(note("b"));
+    gate(&app).on_staff_lock(note("l"));
+    setups::staff(&app, StaffPage::Number);
+    settle(&app);
+    for label in ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "Erase", "OK", "Back to scanning"] {
+        press(&app, label);
+    }
+    setups::staff(&app, StaffPage::Menu);
+    let chosen = heard.clone();
+    gate(&app).on_staff_choose(move |action| chosen.borrow_mut().push_str(&format!("{action:?} ")));
+    settle(&app);
+    press(&app, "Let this guest in");
+    press(&app, "Lock");
+    setups::staff(&app, StaffPage::Reasons);
+    let why = heard.clone();
+    gate(&app).on_staff_because(move |ground| why.borrow_mut().push_str(&format!("{ground:?}")));
+    settle(&app);
+    press(&app, "Booking was checked");
+    assert_eq!(*heard.borrow(), "1234567890eobLetIn lBookingSeen");
 }
