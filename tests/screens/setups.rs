@@ -50,8 +50,8 @@ pub fn starting(app: &GateWindow) {
 pub fn wiped(app: &GateWindow) {
     gate(app).set_screen(ScreenKind::Wiped);
     gate(app).set_starting_text(
-        "The organiser had this handheld wiped. 1,204 scans wait for a receipt: leave it on and connected until it says \
-         no more"
+        "The organiser had this handheld wiped. 1,204 scans wait for a receipt: leave it on and connected until it asks \
+         for an enrolment code."
             .into(),
     );
 }

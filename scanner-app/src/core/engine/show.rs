@@ -130,7 +130,8 @@ fn list_text(place: Option<&Place>, at: Moment) -> String {
 fn wiped_text(waiting: u64) -> String {
     let scans = if waiting == 1 { "1 scan waits".to_owned() } else { format!("{} scans wait", grouped(waiting)) };
     format!(
-        "The organiser had this handheld wiped. {scans} for a receipt: leave it on and connected until it says no more"
+        "The organiser had this handheld wiped. {scans} for a receipt: leave it on and connected until it asks for an \
+         enrolment code."
     )
 }
 

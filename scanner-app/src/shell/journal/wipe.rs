@@ -47,11 +47,17 @@ impl Journal {
         Ok(self.connection.query_row("SELECT done FROM wipe", [], |row| row.get(0)).optional()?)
     }
 
+    /// Takes the lists away that the wipe retired.
+    pub fn sweep_wiped(&mut self) -> Result<(), JournalError> {
+        self.overwrite()?;
+        while self.sweep()? {}
+        Ok(())
+    }
+
     /// Ends a wipe whose rows have their receipts: rows and place go, and the next chain is another one. `epoch` names it.
     /// False while a row waits for its receipt.
     pub fn finish_wipe(&mut self, epoch: u64) -> Result<bool, JournalError> {
-        self.overwrite()?;
-        while self.sweep()? {}
+        self.sweep_wiped()?;
         let finished = self.write(|tx| {
             if waiting(tx)? {
                 return Ok(false);

@@ -76,7 +76,7 @@ impl Talk {
     /// Hands in what waits for a receipt, and then forgets the rest. Returns when nothing is left.
     pub(super) fn hand_in(&mut self, record: &StationRecord, station: Arc<Station>) -> Result<(), SyncError> {
         self.end_listening();
-        while self.journal.sweep()? {}
+        self.journal.sweep_wiped()?;
         recorder::forget(&self.settings.folder).map_err(|error| JournalError::Io(error.to_string()))?;
         let shared: Shared = Arc::new(Mutex::new(station));
         let mut cursors = Cursors::default();
