@@ -84,6 +84,8 @@ mutants! {
     NothingForwardedAfterRestart,
     /// A server grants what another one owns.
     OtherNodeGrants,
+    /// An edge says to its lanes, and the cloud to its own, that all are heard, while they are apart.
+    EdgeSaysAllAreHeard,
     /// An edge that has lost its store goes on as the node that it was.
     LostStoreKeepsItsName,
 }

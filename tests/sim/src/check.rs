@@ -134,6 +134,8 @@ pub enum Violation {
 /// After this long without a word the engine says that it hears nobody; drift and a tick are allowed for.
 const HEARD_MS_MAX: i64 = 20_500;
 
+/// Behind an edge the other side was heard within two such steps, and two messages may have been slow.
+const APART_MS_MAX: i64 = 20_000 + HEARD_MS_MAX + 20_000;
 /// The furthest that phones may move a lane's clock.
 const CROWD_MS_MAX: i64 = 600_000;
 
@@ -197,8 +199,14 @@ fn at_no_moment(one: &Committed, now_ms: i64) -> Option<Broken> {
 }
 
 impl Checks {
-    /// A verdict was committed at this true time.
-    pub fn committed(&mut self, device: DeviceId, now_ms: i64, allowed: i64, one: &Committed) -> Result<(), Violation> {
+    /// A verdict was committed at this true time; so long ago what the other side of an edge did was last brought over.
+    pub fn committed(
+        &mut self,
+        device: DeviceId,
+        (now_ms, apart_ms): (i64, i64),
+        allowed: i64,
+        one: &Committed,
+    ) -> Result<(), Violation> {
         let decided = one.policy.as_ref().and_then(|station| station.policy.as_ref()).is_some_and(|policy| {
             policy.temporary.iter().any(|temporary| (temporary.from_ms..temporary.until_ms).contains(&now_ms))
         });
@@ -209,7 +217,7 @@ impl Checks {
             Outcome::Refuse => self.refused += 1,
             Outcome::Review => self.reviewed += 1,
         }
-        let judged = self.judged(device, now_ms, allowed, one);
+        let judged = self.judged(device, (now_ms, apart_ms), allowed, one);
         if let (Some(ticket), Some(serial)) = (one.ticket, one.serial) {
             let seen = self.seen.entry((device, ticket)).or_insert(serial);
             *seen = serial.max(*seen);
@@ -217,7 +225,13 @@ impl Checks {
         judged
     }
 
-    fn judged(&mut self, device: DeviceId, now_ms: i64, allowed: i64, one: &Committed) -> Result<(), Violation> {
+    fn judged(
+        &mut self,
+        device: DeviceId,
+        (now_ms, apart_ms): (i64, i64),
+        allowed: i64,
+        one: &Committed,
+    ) -> Result<(), Violation> {
         let (Some(ticket), Outcome::Admit) = (one.ticket, one.outcome) else { return Ok(()) };
         let seq = one.seq;
         let rules = in_force(one, one.reading.now_ms);
@@ -263,7 +277,7 @@ impl Checks {
         if retired(one.listed) || retired(self.seen.get(&(device, ticket)).copied()) {
             return Err(Violation::RetiredAdmitted { device, ticket, seq });
         }
-        let deaf = one.reach == Reach::Alone || one.silence_ms > HEARD_MS_MAX;
+        let deaf = one.reach == Reach::Alone || one.silence_ms > HEARD_MS_MAX || apart_ms > APART_MS_MAX;
         if partition == Partition::Bounded && !one.at_home && deaf {
             return Err(Violation::BoundedBound { device, ticket, seq });
         }

@@ -50,6 +50,8 @@ pub struct Cloud {
     pub node: u64,
     /// The edge's store, as it last called itself.
     pub edge_node: u64,
+    /// When it last brought all that it had.
+    pub edge_brought_ms: i64,
     /// Groups and epochs that an edge has said to own no longer.
     pub words: BTreeSet<(u16, u64)>,
 }

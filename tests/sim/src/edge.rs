@@ -22,6 +22,8 @@ const ROWS_MAX: usize = 200;
 const EVERY_MS: i64 = 1_000;
 const PATIENCE_MS: i64 = 6_000;
 const GONE_MS: i64 = 8_000;
+/// Lanes are told that the others are heard only while the other side was heard this lately, in milliseconds.
+pub const HEARD_MS: i64 = 20_000;
 
 /// An edge's word that it has stopped to own a group, with all that it granted.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct Sync {
     pub cursor: u64,
     pub list_version: u64,
     pub words: Vec<Word>,
+    /// These are all rows that it had.
+    pub all: bool,
 }
 
 /// What the cloud answers.
@@ -91,6 +95,9 @@ pub struct Edge {
     restart_ms: i64,
     loses: bool,
     heard_ms: i64,
+    /// When it took in what the others did, since it runs; and ever, for the checks.
+    took_ms: Option<i64>,
+    pub took_ever_ms: i64,
     /// When it talks next, and when it gives the present talk up.
     next_ms: i64,
     waits_until_ms: Option<i64>,
@@ -108,6 +115,8 @@ impl Edge {
             restart_ms: 0,
             loses: false,
             heard_ms: now_ms,
+            took_ms: None,
+            took_ever_ms: now_ms,
             next_ms: now_ms,
             waits_until_ms: None,
             forgets_before: 0,
@@ -125,6 +134,14 @@ impl Edge {
     /// The cloud has answered lately.
     pub fn hears_cloud(&self, now_ms: i64) -> bool {
         now_ms - self.heard_ms < GONE_MS
+    }
+
+    /// Whether its lanes may be told that all others are heard: the cloud was, or there are no others.
+    pub fn hears_all(&self, now_ms: i64) -> bool {
+        let here = |(id, device): (&DeviceId, &Enrolled)| device.revoked || self.lanes.contains(id);
+        self.took_ms.is_some_and(|took_ms| now_ms - took_ms < HEARD_MS)
+            || (!self.store.site.devices.is_empty() && self.store.site.devices.iter().all(here))
+            || planted(Mutant::EdgeSaysAllAreHeard)
     }
 
     pub fn site(&self) -> &Cloud {
@@ -155,6 +172,7 @@ impl Edge {
         self.running = true;
         (self.next_ms, self.waits_until_ms) = (now_ms, None);
         self.heard_ms = now_ms - GONE_MS;
+        self.took_ms = None;
         if self.loses {
             let node = if planted(Mutant::LostStoreKeepsItsName) { self.node() } else { self.node() + 1 };
             self.store = Store { site: Cloud { node, ..Cloud::default() }, ..Store::default() };
@@ -176,6 +194,8 @@ impl Edge {
         self.waits_until_ms = Some(now_ms + PATIENCE_MS);
         self.next_ms = now_ms + EVERY_MS;
         let mut rows: BTreeMap<DeviceId, Vec<(u64, WireRow)>> = BTreeMap::new();
+        // Of one lane's rows only so many go at a time.
+        let mut all = true;
         for (row, _) in self.store.site.merged.iter().skip(self.forgets_before) {
             let device = row.body.device;
             let receipted = self.store.receipts.get(&device).map_or(0, |(seq, _)| *seq);
@@ -185,6 +205,7 @@ impl Edge {
         }
         let upload = |(device, mut rows): (DeviceId, Vec<(u64, WireRow)>)| {
             rows.sort_by_key(|(seq, _)| *seq);
+            all &= rows.len() <= ROWS_MAX;
             rows.truncate(ROWS_MAX);
             (device, ScanUpload { event: EVENT.0, rows: rows.into_iter().map(|(_, row)| row).collect() })
         };
@@ -193,9 +214,11 @@ impl Edge {
             epoch: *epoch,
             given: self.store.given.get(&(*group, *epoch)).cloned().unwrap_or_default(),
         };
+        let rows = rows.into_iter().map(upload).collect();
         Some(Sync {
             node: self.node(),
-            rows: rows.into_iter().map(upload).collect(),
+            rows,
+            all,
             cursor: self.store.cursor,
             list_version: self.store.list.as_ref().map_or(0, |list| list.version),
             words: self.store.stopped.iter().map(word).collect(),
@@ -220,6 +243,8 @@ impl Edge {
                 store.site.merge(device, vec![row], false);
             }
             store.cursor = synced.end;
+            self.took_ms = Some(now_ms);
+            self.took_ever_ms = now_ms;
         }
         for (device, seq, receipt) in synced.receipts {
             if seq > store.receipts.get(&device).map_or(0, |(known, _)| *known) {
@@ -306,6 +331,9 @@ impl Cloud {
             self.take_word(word);
         }
         self.edge_node = asked.node;
+        if asked.all {
+            self.edge_brought_ms = now_ms;
+        }
         let from = asked.cursor.min(self.merged.len() as u64);
         let counted = self.merged.iter().skip(from as usize).filter(|(_, apart)| !apart);
         let list = (asked.list_version != self.list_version).then(|| {

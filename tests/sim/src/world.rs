@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gate_core::Direction;
 use gate_core::SignedRow;
+use gate_core::mutant::{Mutant, planted};
 use gate_core::ownership::Ownership;
 use gate_core::policy::{ClassPartition, LanePolicy, Partition, Policy};
 use ticket_signer::{ClassEntry, ClassId, DeviceId, LaneId, Serial, TicketId};
@@ -11,7 +12,7 @@ use ticket_signer::{ClassEntry, ClassId, DeviceId, LaneId, Serial, TicketId};
 use crate::chance::Chance;
 use crate::check::{Checks, Violation};
 use crate::cloud::{Cloud, Enrolled, forget_rows};
-use crate::edge::Edge;
+use crate::edge::{Edge, HEARD_MS};
 use crate::handheld::{Clocks, Down, Handheld, Happened, Up};
 use crate::organiser::{Issued, START_MS};
 use crate::scenario::{Kind, Played, Scenario};
@@ -355,8 +356,30 @@ impl World {
         }
     }
 
+    /// The other side of an edge, seen from this lane: when what it did was last brought over. `None`: there is none.
+    fn other_side_ms(&self, device: usize) -> Option<i64> {
+        let edge = self.edge.as_ref()?;
+        let behind = self.is_behind(device);
+        let works = |other: &Handheld| !self.cloud.devices[&other.id].revoked;
+        let others = self.devices.iter().filter(|other| works(other)).any(|o| edge.lanes.contains(&o.id) != behind);
+        others.then_some(if behind { edge.took_ever_ms } else { self.cloud.edge_brought_ms })
+    }
+
+    /// Whether the server of this lane may say that all others are heard.
+    fn may_say_time(&self, device: usize) -> bool {
+        match &self.edge {
+            Some(edge) if self.is_behind(device) => edge.hears_all(self.now_ms),
+            Some(_) => {
+                let heard = self.other_side_ms(device).is_none_or(|at_ms| self.now_ms - at_ms < HEARD_MS);
+                heard || planted(Mutant::EdgeSaysAllAreHeard)
+            }
+            None => true,
+        }
+    }
+
     /// The feed's next part, in order.
-    fn tell(&mut self, device: usize, number: u64, cursor: u64, with_time: bool) {
+    fn tell(&mut self, device: usize, number: u64, cursor: u64, wants_time: bool) {
+        let with_time = wants_time && self.may_say_time(device);
         let server = self.server(device);
         let events = server.feed(self.devices[device].id, cursor, with_time.then_some(self.now_ms));
         let (generation, end) = (server.node, server.merged.len() as u64);
@@ -364,8 +387,9 @@ impl World {
         let delay_ms = self.delay_ms(device);
         let link = &mut self.links[device];
         (link.told, link.told_cursor) = (told, end);
-        if with_time {
-            link.told_ms = self.now_ms;
+        if wants_time {
+            // Where it may not be said, it is tried again soon.
+            link.told_ms = if with_time { self.now_ms } else { self.now_ms - TIME_EVERY_MS * 2 / 3 };
         }
         link.stream_ms = link.stream_ms.max(self.now_ms + delay_ms);
         let at_ms = link.stream_ms;
@@ -447,7 +471,8 @@ impl World {
                         .class
                         .and_then(|class| self.cloud.classes.iter().find(|entry| entry.class == class))
                         .map_or(1, |entry| i64::from(entry.admissions));
-                    self.checks.committed(handheld.id, self.now_ms, allowed, &committed)?;
+                    let apart_ms = self.other_side_ms(device).map_or(0, |at_ms| self.now_ms - at_ms);
+                    self.checks.committed(handheld.id, (self.now_ms, apart_ms), allowed, &committed)?;
                 }
                 Happened::Shown { seq, green } => self.checks.shown(handheld, seq, green)?,
                 Happened::Crashed => {
