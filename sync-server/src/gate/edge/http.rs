@@ -6,7 +6,9 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use gate_core::wire::v1::{EnrolmentStatus, GENERATION_HEADER, ListAnswer, Receipt, ScanUpload, StationBundle};
+use gate_core::wire::v1::{
+    DeviceStatus, EnrolmentStatus, GENERATION_HEADER, ListAnswer, Receipt, ScanUpload, StationBundle,
+};
 use gate_core::wire::{from_cbor, to_cbor};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
@@ -18,7 +20,7 @@ use super::upstream::{Handed, UpstreamError};
 use super::{Edge, Place, keep, lists, store};
 use crate::gate::http::{SignedRequest, cbor, confirmed, device_of, merge_rows, parse_hash, scan_answer};
 use crate::gate::model::{Device, DeviceState, GateError};
-use crate::gate::{Merged, feed, lists as gate_lists, stations, store as gate_store};
+use crate::gate::{Merged, feed, lists as gate_lists, stations, status, store as gate_store};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::{Answer, Problem};
 
@@ -33,6 +35,7 @@ pub fn routes() -> Router<Edge> {
         .route("/gate/v1/events/{event}/list", get(list))
         .route("/gate/v1/events/{event}/chunks/{hash}", get(chunk))
         .route("/gate/v1/events/{event}/feed", get(lane_feed))
+        .route("/gate/v1/events/{event}/status", post(tell_status))
         .route("/gate/v1/{*rest}", any(other))
 }
 
@@ -160,12 +163,40 @@ async fn kept_bundle(edge: &Edge, event_id: u32, device: Device) -> Result<Optio
     let Some(bytes) = store::bundle(&mut tx, device.id).await? else { return Ok(None) };
     gate_store::note_contact(&mut tx, device.id, edge.now_ms()).await?;
     let mut bundle: StationBundle = from_cbor(&bytes)?;
+    // Rows of lanes whose authority is newer than this bundle are told as well: the lane must know it.
+    if let Some(own) = store::own_bundle(&mut tx, event_id).await? {
+        let own: StationBundle = from_cbor(&own)?;
+        let StationBundle { certificates, revocations, .. } = &mut bundle;
+        for (kept, newer) in [(certificates, own.certificates), (revocations, own.revocations)] {
+            kept.extend(newer.into_iter().filter(|bytes| !kept.contains(bytes)).collect::<Vec<_>>());
+        }
+    }
     if let Some((_, _, policy)) = gate_store::newest_policy(&mut tx, event_id).await? {
         bundle.policy = Some(ByteBuf::from(policy));
     }
     tx.commit().await?;
     bundle.time = stations::signed_time(&edge.gate)?;
     Ok(Some(bundle))
+}
+
+/// What a lane tells of itself, for this edge's page and the upstream's.
+async fn tell_status(
+    State(edge): State<Edge>,
+    PathParams(event): PathParams<u32>,
+    method: Method,
+    target: OriginalUri,
+    body: RequestBody,
+) -> Answer<Response> {
+    let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
+    let device = confirmed(&edge.gate, event, &request).await?;
+    let told: DeviceStatus = from_cbor(body.bytes()).map_err(GateError::from)?;
+    status::keep(&edge.gate, &device, told).await?;
+    match hand_on(&edge, method.clone(), &target, body.headers(), body.bytes()).await {
+        Ok(handed) => Ok(as_it_came(handed)),
+        // It is told again in a while.
+        Err(EdgeError::Upstream(error)) if error.is_away() => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Deserialize)]

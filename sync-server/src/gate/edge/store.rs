@@ -59,6 +59,13 @@ pub(super) async fn keep_own_bundle(tx: &mut Tx, event_id: u32, bundle: &[u8]) -
     Ok(())
 }
 
+/// The last bundle that this edge was given itself.
+pub(super) async fn own_bundle(tx: &mut Tx, event_id: u32) -> Result<Option<Vec<u8>>> {
+    let found: Option<(Option<Vec<u8>>,)> =
+        tx.query_optional("SELECT bundle FROM edge_places WHERE event_id = $1", params![event_id]).await?;
+    Ok(found.and_then(|(bundle,)| bundle))
+}
+
 /// Cursor and generation of the upstream's feed.
 pub(super) async fn feed_place(tx: &mut Tx, event_id: u32) -> Result<(u64, Option<u64>)> {
     let sql = "SELECT feed_cursor, feed_generation FROM edge_places WHERE event_id = $1";
