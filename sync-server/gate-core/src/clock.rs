@@ -90,6 +90,7 @@ impl GateClock {
         let sound = self.anchor.is_none_or(|anchor| hand.set_ms >= anchor.signed_ms);
         if sound {
             self.hand = Some(hand);
+            self.crowd.clear();
         }
         sound
     }

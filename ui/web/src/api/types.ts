@@ -83,6 +83,10 @@ export type DeviceState = 'pending' | 'confirmed' | 'revoked' | 'expired' | 'wip
 
 export interface Device {
   id: string;
+  /** A venue's edge has no lane. */
+  kind: 'lane' | 'edge';
+  /** The edge that brings its scans; null while it talks to the server itself. */
+  edge_id: string | null;
   name: string;
   lane_id: number;
   lane: string;
@@ -209,6 +213,8 @@ export interface LiveSnapshot {
   classes: TicketClass[];
   decisions: Decision[];
   conflicts: Conflict[];
+  /** At a venue's edge: when the organiser's server last said that it hears all, and how many scans wait for its receipt. */
+  upstream?: { heard_at_ms: number | null; waiting_rows: number };
 }
 
 /** One entrance of the evening: guests a minute from `first_minute` on, counted from the doors' opening. */

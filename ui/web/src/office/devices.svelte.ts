@@ -11,8 +11,8 @@ export class Devices {
   lanes = $state.raw<LaneInfo[] | null>(null);
   devices = $state.raw<Device[] | null>(null);
   failure = $state.raw<unknown>(null);
-  /** `untilMs` is on this browser's steady clock: its wall clock may be wrong. */
-  enrolment = $state.raw<{ lane: LaneInfo; qrText: string; untilMs: number; knownBefore: Set<string> } | null>(null);
+  /** No lane: for a venue's edge. `untilMs` is on this browser's steady clock: its wall clock may be wrong. */
+  enrolment = $state.raw<{ lane: LaneInfo | null; edge: Device | null; qrText: string; untilMs: number; knownBefore: Set<string> } | null>(null);
 
   constructor(
     readonly eventId: number,
@@ -40,7 +40,7 @@ export class Devices {
       this.devices = (await call<{ devices: Device[] }>('GET', `/api/v1/events/${this.eventId}/devices`)).devices;
       this.failure = null;
       const { enrolment } = this;
-      if (enrolment && this.devices.some((d) => d.lane_id === enrolment.lane.id && !enrolment.knownBefore.has(d.id))) this.enrolment = null;
+      if (enrolment && this.devices.some((d) => isFor(d, enrolment.lane) && !enrolment.knownBefore.has(d.id))) this.enrolment = null;
     } catch (failure) {
       if (failure instanceof ApiProblem && failure.status === 401) this.onLoggedOut();
       else this.failure = failure;
@@ -48,14 +48,14 @@ export class Devices {
   }
 
   /** Throws what the server or the network said. */
-  async enrol(lane: LaneInfo): Promise<void> {
+  async enrol(lane: LaneInfo | null, edge: Device | null): Promise<void> {
     const knownBefore = new Set(this.devices?.map((device) => device.id));
     const answer = await call<Enrolment>('POST', `/api/v1/events/${this.eventId}/enrolments`, {
-      body: { lane_id: lane.id },
+      body: { ...(lane === null ? {} : { lane_id: lane.id }), ...(edge === null ? {} : { edge_id: edge.id }) },
       idempotencyKey: randomKey(),
     });
     const goodForMs = Math.min(Math.max(0, answer.expires_at_ms - this.serverNowMs()), 120_000);
-    this.enrolment = { lane, qrText: answer.qr_text, untilMs: performance.now() + goodForMs, knownBefore };
+    this.enrolment = { lane, edge, qrText: answer.qr_text, untilMs: performance.now() + goodForMs, knownBefore };
   }
 
   async confirm(device: Device): Promise<void> {
@@ -81,3 +81,5 @@ export class Devices {
     await this.load();
   }
 }
+
+const isFor = (device: Device, lane: LaneInfo | null) => (lane === null ? device.kind === 'edge' : device.lane_id === lane.id);

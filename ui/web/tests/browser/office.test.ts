@@ -170,6 +170,45 @@ inChromium('the office', () => {
     await says(visit.page, '3 scans released; 2 may be from after that time');
   });
 
+  it('gives a venue’s edge its code in letters, and a handheld one that names the edge', async () => {
+    const world = busyNight(newWorld());
+    const visit = await browser.visit({ world, width: 1280 });
+    await login(visit);
+    await visit.page.waitForSelector('nav a[href$="devices"]');
+    await visit.page.click('nav a[href$="devices"]');
+    await visit.page.waitForSelector('#lane');
+    expect(await visit.page.$('#talks-to')).toBeNull();
+    await visit.page.select('#lane', 'edge');
+    await visit.page.click('form .button');
+    await visit.page.waitForSelector('[data-edge-code]');
+    expect(await visit.page.$eval('[data-edge-code]', (e) => (e as HTMLTextAreaElement).value)).toMatch(/^sync-server edge enrol 'T1E.+'$/);
+    expect(world.enrolments.at(-1)).not.toHaveProperty('edge_id');
+    await visit.shot('edge-code');
+
+    world.devices.push({ ...world.devices[0], id: '00000000000000ed', kind: 'edge', lane_id: 0, lane: '', name: 'Stage door server', state: 'confirmed' });
+    await visit.page.waitForFunction(() => !document.querySelector('[data-edge-code]'));
+    await visit.page.waitForSelector('#talks-to');
+    await visit.page.select('#lane', '1');
+    await visit.page.select('#talks-to', '00000000000000ed');
+    await visit.page.click('form .button');
+    await says(visit.page, 'It talks to Stage door server.');
+    expect(world.enrolments.at(-1)).toMatchObject({ lane_id: 1, edge_id: '00000000000000ed' });
+  });
+
+  it('says at a venue’s edge how it stands with the organiser’s server', async () => {
+    const world = busyNight(newWorld());
+    const plain = world.snapshot;
+    world.snapshot = () => ({ ...plain(), upstream: { heard_at_ms: plain().now_ms - 4_000, waiting_rows: 0 } });
+    const visit = await browser.visit({ world, width: 360 });
+    await login(visit);
+    await says(visit.page, 'Every scan is there.');
+    world.snapshot = () => ({ ...plain(), upstream: { heard_at_ms: plain().now_ms - 90_000, waiting_rows: 31 } });
+    const alone = await browser.visit({ world, width: 360 });
+    await login(alone);
+    await says(alone.page, 'is not heard; the lanes here go on without it. 31 scans wait for it.');
+    await alone.shot('edge-alone');
+  });
+
   it('keeps the staff of the lanes, and shows no PIN again', async () => {
     const world = busyNight(newWorld());
     const visit = await browser.visit({ world });

@@ -181,7 +181,7 @@ const ROUTES = [
   ['POST', /^\/api\/v1\/events\/7\/enrolments$/, (world, body, _p, { need, headers }) => {
     need();
     if (!headers['idempotency-key']) throw new Problem(400, 'idempotency_key_missing', 'send an Idempotency-Key');
-    const enrolment = { id: world.enrolments.length + 1, lane_id: body.lane_id, expires_at_ms: Date.now() + (world.enrolmentForMs ?? 120_000),
+    const enrolment = { id: world.enrolments.length + 1, ...body, expires_at_ms: Date.now() + (world.enrolmentForMs ?? 120_000),
       qr_text: `T1E${base45(Buffer.concat([Buffer.of(1), randomBytes(16 + 32 + 32), Buffer.from('https://tickets.example.org:8443')]))}` };
     world.enrolments.push(enrolment);
     const { lane_id: _lane, ...answer } = enrolment;
