@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use i_slint_backend_testing::{AccessibleRole, ElementHandle};
 use i_slint_backend_testing::testing_backend::mock_elapsed_time;
+use i_slint_backend_testing::{AccessibleRole, ElementHandle};
 use ui::slint::platform::{PointerEventButton, WindowEvent};
 use ui::slint::{ComponentHandle, ModelRc, VecModel};
 use ui::{CameraState, Conflict, GateWindow, ScreenKind, StaffPage};
