@@ -17,7 +17,8 @@ const FORGET: &str = "
     DELETE FROM passage;
     DELETE FROM received;
     DELETE FROM device_certificate;
-    DELETE FROM feed_cursor;";
+    DELETE FROM feed_cursor;
+    DELETE FROM staff;";
 
 /// What sending rows and believing their receipts needed.
 const FORGET_PLACE: &str = "
@@ -28,6 +29,8 @@ const FORGET_PLACE: &str = "
     DELETE FROM station;
     DELETE FROM authority_certificate;
     DELETE FROM key_revocation;
+    DELETE FROM unlock_failures;
+    DELETE FROM clock_by_hand;
     UPDATE wipe SET done = 1;";
 
 impl Journal {

@@ -183,7 +183,6 @@ inChromium('the office', () => {
     await visit.page.waitForSelector('[data-edge-code]');
     expect(await visit.page.$eval('[data-edge-code]', (e) => (e as HTMLTextAreaElement).value)).toMatch(/^sync-server edge enrol 'T1E.+'$/);
     expect(world.enrolments.at(-1)).not.toHaveProperty('edge_id');
-    await visit.shot('edge-code');
 
     world.devices.push({ ...world.devices[0], id: '00000000000000ed', kind: 'edge', lane_id: 0, lane: '', name: 'Stage door server', state: 'confirmed' });
     await visit.page.waitForFunction(() => !document.querySelector('[data-edge-code]'));
@@ -206,13 +205,13 @@ inChromium('the office', () => {
     const alone = await browser.visit({ world, width: 360 });
     await login(alone);
     await says(alone.page, 'is not heard; the lanes here go on without it. 31 scans wait for it.');
-    await alone.shot('edge-alone');
   });
 
   it('keeps the staff of the lanes, and shows no PIN again', async () => {
     const world = busyNight(newWorld());
     const visit = await browser.visit({ world });
     await login(visit);
+    await visit.page.waitForSelector('nav a[href$="/staff"]');
     await visit.page.click('nav a[href$="/staff"]');
     await visit.page.waitForSelector('[data-member="7"]');
     await visit.page.click('[data-add]');
