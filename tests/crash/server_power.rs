@@ -79,6 +79,7 @@ impl Sender {
         self.in_flight = upload.chains.values().flatten().map(|row| row.body.seq).collect();
         ScanOp {
             is_contact: true,
+            counted_upstream: false,
             device: self.device,
             event_id: EVENT.0,
             chains: upload.chains,

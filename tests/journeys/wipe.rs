@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use ticket_signer::HolderAlgorithm;
 use turnstone_tests::guest::Guest;
 use turnstone_tests::process::program;
-use turnstone_tests::server::run;
 use turnstone_tests::site::{EVENT, STANDING};
 
 use crate::open_site;
@@ -52,5 +51,6 @@ fn a_wiped_handheld_hands_in_its_scans_forgets_and_is_enrolled_again() -> Result
 fn check(data: &std::path::Path) -> Result<Value> {
     let mut command = program("scanner-app")?;
     command.args(["check", "--json", "--data"]).arg(data);
-    Ok(serde_json::from_str(&run(command)?)?)
+    // A handheld without a place is found wanting, and says so with its exit code.
+    Ok(serde_json::from_slice(&command.output()?.stdout)?)
 }

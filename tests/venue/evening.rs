@@ -98,6 +98,8 @@ pub fn run(network: &Network, size: Size) -> Result<()> {
     })?;
     let took = begun.elapsed();
     let rows = together(&site, &data)?;
+    let least = i64::try_from(size.scans * 95 / 100)?;
+    ensure!(rows >= least, "{} scans left {rows} rows", size.scans);
     println!("{rows} rows of {} scans at {} lanes in {took:.0?}", size.scans, size.lanes);
     reckon(&lanes, &data, folder.path(), rows)?;
     report("an admission is at another lane", &mut at_lanes);

@@ -175,7 +175,8 @@ impl GateClock {
 
     /// The clock by the device's own word.
     fn own(&self, at: DeviceTime) -> ClockReading {
-        let Some(anchor) = self.by_hand(at).or(self.anchor).filter(|_| !planted(Mutant::SystemClockBelieved)) else {
+        let by_hand = self.by_hand(at);
+        let Some(anchor) = by_hand.or(self.anchor).filter(|_| !planted(Mutant::SystemClockBelieved)) else {
             let in_doubt = !planted(Mutant::SystemClockBelieved);
             return ClockReading {
                 now_ms: at.system_ms,
@@ -184,7 +185,7 @@ impl GateClock {
                 offset_ms: 0,
             };
         };
-        let (now_ms, uncertainty) = if self.counts_on(at) {
+        let (now_ms, uncertainty) = if by_hand.is_some() || self.counts_on(at) {
             let elapsed = at.boot_ms - anchor.at.boot_ms;
             (anchor.signed_ms + elapsed, i64::from(anchor.uncertainty_ms) + elapsed * DRIFT_PPM / 1_000_000)
         } else {

@@ -54,7 +54,9 @@ pub(super) async fn rows_device(gate: &Gate, sender: Device, upload: &ScanUpload
     let id = first.ok_or(GateError::DeviceUnknown)?.device;
     let mut tx = gate.platform.store.read().await?;
     let device = store::device(&mut tx, id).await?.ok_or(GateError::DeviceNotFound(id))?;
-    if device.event_id == sender.event_id {
+    if device.state == DeviceState::Pending {
+        Err(GateError::DeviceUnconfirmed)
+    } else if device.event_id == sender.event_id {
         Ok(device)
     } else {
         Err(GateError::OtherEvent { own: device.event_id, asked: sender.event_id })
@@ -141,9 +143,9 @@ pub(super) fn event_info(event: catalog::Event) -> EventInfo {
 }
 
 /// Whether everything that lanes of the event did a moment ago is here, as far as they are in touch with anybody.
-pub(super) async fn all_heard(gate: &Gate, tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<bool> {
+pub(super) async fn all_heard(gate: &Gate, tx: &mut Tx, event_id: u32, (heard, now_ms): (bool, i64)) -> Result<bool> {
     if let Some(standing) = &gate.edge {
-        return Ok(edge::all_heard(standing, tx, event_id, now_ms).await?);
+        return Ok(edge::all_heard(standing, tx, event_id, heard).await?);
     }
     Ok(store::silent_edges(tx, event_id, (now_ms - SILENT_MS, now_ms)).await? == 0)
 }

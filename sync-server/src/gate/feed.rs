@@ -113,6 +113,8 @@ impl LaneFeed {
     async fn gather(&mut self) -> Result<Option<Vec<Event>>> {
         let now_ms = self.gate.platform.clock.now_ms();
         let mut events = Vec::new();
+        // Before the rows are read: what is heard afterwards may be newer than they are.
+        let heard = self.gate.edge.as_ref().is_some_and(|edge| edge.is_heard(self.device.event_id, now_ms));
         let mut tx = self.gate.platform.store.read().await?;
         let device = store::device(&mut tx, self.device.id).await?;
         if device.as_ref().is_some_and(|device| device.wiped_at_ms.is_some()) {
@@ -144,7 +146,7 @@ impl LaneFeed {
         let (list, _) = lists::newest(&self.gate, &mut tx, self.device.event_id).await?;
         let time_is_due = now_ms - self.time_ms >= TIME_EVERY_MS;
         let look = time_is_due || self.waits_for_others;
-        let all_heard = look && edges::all_heard(&self.gate, &mut tx, self.device.event_id, now_ms).await?;
+        let all_heard = look && edges::all_heard(&self.gate, &mut tx, self.device.event_id, (heard, now_ms)).await?;
         let receipts = match &self.gate.edge {
             Some(_) => edge::receipts(&mut tx, self.device.id).await?,
             None => Vec::new(),
@@ -174,7 +176,7 @@ impl LaneFeed {
         if time_is_due || (self.waits_for_others && all_heard) {
             self.time_ms = now_ms;
             self.waits_for_others = !all_heard;
-            let time = stations::signed_time(&self.gate)?;
+            let time = stations::signed_time(&self.gate, self.device.event_id)?;
             let message = if all_heard { FeedMessage::Time(time) } else { FeedMessage::Alive(time) };
             events.push(self.event(&message)?);
         }

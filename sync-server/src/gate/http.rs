@@ -16,7 +16,7 @@ use ticket_signer::{EventId, Role};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Device, DeviceState, GateError};
+use super::model::{Device, DeviceKind, DeviceState, GateError};
 use super::{
     Gate, Merged, Result as GateResult, ScanOp, devices, edges, feed, grants, lists, office_http, plan_http,
     staff_http, stations, status, store, wipes,
@@ -251,38 +251,43 @@ async fn scans(State(gate): State<Gate>, method: Method, target: OriginalUri, bo
     if upload.rows.len() > ScanUpload::MAX_ROWS {
         return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
     }
+    let is_contact = device.kind == DeviceKind::Lane;
     let device = edges::rows_device(&gate, device, &upload).await?;
-    let answer = take_rows(&gate, &device, upload).await?;
+    let answer = take_rows(&gate, &device, upload, is_contact).await?;
     let status = if answer.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
     cbor(status, &answer)
 }
 
-/// Checks rows and merges them: each row by its device's key, off the runtime's threads.
-pub(super) async fn merge_rows(gate: &Gate, device: &Device, upload: ScanUpload, now_ms: i64) -> Answer<Merged> {
+/// Checks rows, each by its device's key, off the runtime's threads: a signature a row.
+pub(super) async fn check_rows(device: &Device, upload: ScanUpload) -> Answer<merge::Upload> {
     let (id, event, public) = (device.id, EventId(device.event_id), device.key.clone());
     let rows: Vec<_> = upload.rows.into_iter().map(Into::into).collect();
-    let checked = tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await;
-    let checked = checked.map_err(Problem::internal)?;
-    let op = ScanOp {
-        device: id,
-        event_id: event.0,
-        chains: checked.chains,
-        incidents: checked.incidents,
-        now_ms,
-        is_contact: true,
-    };
-    let merged = gate.merging.submit(event.0.into(), op).await?;
-    gate.news.tell(event.0);
+    tokio::task::spawn_blocking(move || merge::check(id, event, &public, rows)).await.map_err(Problem::internal)
+}
+
+/// Merges checked rows. `is_contact`: the device is there itself.
+pub(super) async fn merge_rows(
+    gate: &Gate,
+    device: &Device,
+    checked: merge::Upload,
+    (now_ms, is_contact): (i64, bool),
+) -> Answer<Merged> {
+    let event_id = device.event_id;
+    let merge::Upload { chains, incidents } = checked;
+    let op = ScanOp { device: device.id, event_id, chains, incidents, now_ms, is_contact, counted_upstream: false };
+    let merged = gate.merging.submit(event_id.into(), op).await?;
+    gate.news.tell(event_id);
     Ok(merged)
 }
 
-async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload) -> Answer<ScanAnswer> {
+async fn take_rows(gate: &Gate, device: &Device, upload: ScanUpload, is_contact: bool) -> Answer<ScanAnswer> {
     let now_ms = gate.platform.clock.now_ms();
     let event = EventId(device.event_id);
     let missing = GateError::KeyMissing { role: "receipt", event: event.0 };
     let may = gate.keys.may_sign(Role::Receipt, event, now_ms.div_euclid(1_000));
     let key = gate.keys.signing_key(Role::Receipt).filter(|_| may).ok_or(missing)?;
-    let merged = merge_rows(gate, device, upload, now_ms).await?;
+    let checked = check_rows(device, upload).await?;
+    let merged = merge_rows(gate, device, checked, (now_ms, is_contact)).await?;
     let receipt = |head: &gate_core::chain::ChainHead| {
         let payload = ReceiptPayload {
             device: device.id.0,
@@ -348,6 +353,9 @@ async fn grant(
 ) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
     let device = confirmed(&gate, event, &request).await?;
+    if device.kind == DeviceKind::Edge {
+        return Err(GateError::NotALane.into());
+    }
     let asked: GrantRequest = from_cbor(body.bytes()).map_err(GateError::from)?;
     cbor(StatusCode::OK, &grants::give(&gate, &device, &asked).await?)
 }
@@ -429,7 +437,7 @@ impl From<GateError> for Problem {
             GateError::FingerprintMismatch => Code::FingerprintMismatch,
             GateError::Message(_) => Code::Malformed,
             GateError::TooManyRows { .. } => Code::Invalid,
-            GateError::NotAnEdge => Code::Forbidden,
+            GateError::NotAnEdge | GateError::NotALane => Code::Forbidden,
             GateError::EdgeAddress => Code::Invalid,
             GateError::EdgeNotFound(_) => Code::NotFound,
             GateError::ListFromTheFuture { .. } => Code::Conflict,

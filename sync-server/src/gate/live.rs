@@ -209,7 +209,10 @@ pub(super) async fn snapshot(gate: &Gate, tx: &mut Tx, event_id: u32) -> Result<
     let (list_version, list_tickets) = lists::newest(gate, tx, event_id).await?;
     let policy = policies::in_force(gate, tx, event_id, now_ms).await?;
     let in_force = policy.at(now_ms);
-    let decided = store::decided_version(tx, event_id).await?;
+    let decided = match &gate.edge {
+        Some(_) => store::newest_policy(tx, event_id).await?.map(|(version, _, _)| version),
+        None => store::decided_version(tx, event_id).await?,
+    };
     let sent: BTreeMap<u64, u64> = store::sent_policies(tx, event_id).await?.into_iter().collect();
     let statuses: BTreeMap<u64, store::KeptStatus> = store::statuses(tx, event_id).await?.into_iter().collect();
     let scans = lane_scans(tx, event_id, now_ms).await?;

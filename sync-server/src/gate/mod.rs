@@ -87,7 +87,7 @@ impl Gate {
 
     /// The time as lanes are told it: an edge goes by its upstream's.
     fn now_ms(&self) -> i64 {
-        self.platform.clock.now_ms() + self.edge.as_ref().map_or(0, |standing| standing.offset_ms())
+        self.platform.clock.now_ms() + self.edge.as_ref().and_then(|standing| standing.offset_ms()).unwrap_or(0)
     }
 }
 

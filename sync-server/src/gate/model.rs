@@ -120,6 +120,8 @@ pub enum GateError {
     Message(#[from] gate_core::wire::WireError),
     #[error("Only a venue's edge may do this. Enrol it with an edge's code from the supervisor's page.")]
     NotAnEdge,
+    #[error("Only a lane's handheld may do this: nobody passes at a venue's edge.")]
+    NotALane,
     #[error("The edge's --public-url is not an address like https://10.0.0.5:8443; start the edge with one.")]
     EdgeAddress,
     #[error("There is no confirmed edge {0} here that has said where lanes reach it. Start it, and try again.")]

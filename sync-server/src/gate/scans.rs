@@ -23,8 +23,10 @@ pub struct ScanOp {
     /// Rows that could not be believed.
     pub incidents: Vec<Incident>,
     pub now_ms: i64,
-    /// The device itself brought them, or an edge in its name a moment after.
+    /// The device itself brought them, and so is there.
     pub is_contact: bool,
+    /// At an edge: the upstream has told of them, and it tells of rows that count alone.
+    pub counted_upstream: bool,
 }
 
 /// What an upload came to.
@@ -107,7 +109,7 @@ impl Batch for ScanBatch {
     }
 
     fn plan(&self, state: &mut ScanState, op: &ScanOp) -> Result<Merged, GateError> {
-        let quarantined = state.revoked.contains(&op.device.0);
+        let quarantined = state.revoked.contains(&op.device.0) && !op.counted_upstream;
         let incidents = op.incidents.clone();
         let mut merged = Merged { heads: Vec::new(), stored: 0, duplicates: 0, incidents, quarantined };
         for (epoch, rows) in &op.chains {

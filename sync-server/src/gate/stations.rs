@@ -31,7 +31,7 @@ pub(super) async fn bundle(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<
         event: edges::event_info(event),
         lane: device.lane_id,
         policy: policy.map(|policy| ByteBuf::from(policy.bytes)),
-        time: signed_time(gate)?,
+        time: signed_time(gate, event_id)?,
         minimum_list_version: tickets::list_state(tx, event_id).await?.version,
         staff: staff(gate, tx, device).await?.map(ByteBuf::from),
     })
@@ -51,8 +51,13 @@ async fn staff(gate: &Gate, tx: &mut Tx, device: &Device) -> Result<Option<Vec<u
     sealed.map(Some).map_err(|error| GateError::Fault(format!("the staff could not be sealed: {error}")))
 }
 
-/// The time of this moment, signed.
-pub(super) fn signed_time(gate: &Gate) -> Result<SignedTime> {
-    let key = gate.keys.signing_key(Role::Time).ok_or(GateError::KeyMissing { role: "time", event: 0 })?;
+/// The time of this moment, signed; at an edge that has not compared clocks yet, the last that the upstream signed.
+pub(super) fn signed_time(gate: &Gate, event_id: u32) -> Result<SignedTime> {
+    if let Some(standing) = gate.edge.as_ref().filter(|standing| standing.offset_ms().is_none())
+        && let Some(time) = standing.last_time(event_id)
+    {
+        return Ok(time);
+    }
+    let key = gate.keys.signing_key(Role::Time).ok_or(GateError::KeyMissing { role: "time", event: event_id })?;
     Ok(SignedTime::seal(gate.now_ms(), key)?)
 }

@@ -221,12 +221,11 @@ pub async fn edge_address(tx: &mut Tx, edge: DeviceId) -> Result<Option<(String,
     tx.query_optional(sql, params![edge.0]).await
 }
 
-/// Confirmed edges with lanes that work, which have not said for a while that all is here: since before `since_ms`.
+/// Edges with lanes that work, which have not said for a while that all is here: since before `since_ms`.
 pub async fn silent_edges(tx: &mut Tx, event_id: u32, (since_ms, now_ms): (i64, i64)) -> Result<i64> {
     let (edges,): (i64,) = tx
         .query_one(
-            "SELECT COUNT(*) FROM devices WHERE event_id = $1 AND kind = 'edge' AND state = 'confirmed'
-               AND COALESCE(settled_at_ms, 0) < $2
+            "SELECT COUNT(*) FROM devices WHERE event_id = $1 AND kind = 'edge' AND COALESCE(settled_at_ms, 0) < $2
                AND EXISTS (SELECT 1 FROM devices AS lane WHERE lane.edge_id = devices.id AND lane.state = 'confirmed'
                              AND lane.lease_until_ms > $3)",
             params![event_id, since_ms, now_ms],

@@ -1,5 +1,6 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod edges;
 mod evening;
 mod profile;
 mod profiles;
@@ -704,6 +705,7 @@ async fn a_revocation_counts_for_an_upload_that_was_let_in_before_it() {
         incidents: upload.incidents,
         now_ms: NOW_MS,
         is_contact: true,
+        counted_upstream: false,
     };
     let revoke = format!("/api/v1/devices/{}/revoke", handheld.id);
     assert_eq!(office(&server, &cookie, "POST", &revoke, json!({})).await.0, StatusCode::OK);

@@ -34,8 +34,10 @@ impl Offered {
     }
 }
 
-/// Brings everything that waits. When it returns, what lanes had brought before is with the upstream.
-pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Result<(), EdgeError> {
+/// Brings everything that waits; whether the upstream then has all that lanes had brought before. An error says that it is
+/// away: what else goes wrong with a chain keeps no other waiting.
+pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Result<bool, EdgeError> {
+    let mut settled = true;
     loop {
         let now_ms = edge.now_ms();
         let waiting = {
@@ -45,29 +47,38 @@ pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Re
         let due: Vec<_> =
             waiting.into_iter().filter_map(|chain| Some((chain, offered.after(&chain, now_ms)?))).collect();
         if due.is_empty() {
-            return Ok(());
+            return Ok(settled);
         }
         let brought =
-            futures_util::stream::iter(due.into_iter().map(|(chain, after)| bring(edge, place, chain, after)));
-        let mut brought = brought.buffer_unordered(AT_ONCE);
-        while let Some(chain) = brought.next().await {
-            let (chain, upto) = chain?;
+            due.into_iter().map(|(chain, after)| async move { (chain, bring(edge, place, chain, after).await) });
+        let mut brought = futures_util::stream::iter(brought).buffer_unordered(AT_ONCE);
+        while let Some((chain, done)) = brought.next().await {
+            let upto = match done {
+                Ok(upto) => upto,
+                Err(EdgeError::Upstream(error)) if error.is_away() => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, device = %chain.device, "a lane's rows were not taken upstream");
+                    settled = false;
+                    chain.wanted_seq
+                }
+            };
             offered.0.insert((chain.device, chain.epoch), (upto, now_ms));
         }
+        edge.standing.note_reached(edge.now_ms());
         // The lanes' streams have receipts to tell.
         edge.gate.news.tell(place.event_id);
     }
 }
 
 /// Brings the next rows of a chain; up to which.
-async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result<(Waiting, u64), EdgeError> {
+async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result<u64, EdgeError> {
     let rows = {
         let mut tx = edge.gate.platform.store.read().await?;
         let of = (chain.device, chain.epoch);
         store::rows_between(&mut tx, of, (after, chain.wanted_seq), ROWS).await?
     };
     // Rows that are wanted are here, unless this edge's database was replaced: then the lane brings them again.
-    let Some((last, _)) = rows.last() else { return Ok((chain, chain.wanted_seq)) };
+    let Some((last, _)) = rows.last() else { return Ok(chain.wanted_seq) };
     let last = *last;
     let rows = rows.into_iter().map(|(_, row)| row.into()).collect();
     let upload = ScanUpload { event: place.event_id, rows };
@@ -78,7 +89,7 @@ async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result
     for incident in &answer.incidents {
         tracing::warn!(device = %chain.device, seq = incident.seq, code = incident.code, "the upstream has an incident");
     }
-    Ok((chain, last))
+    Ok(last)
 }
 
 /// Keeps a receipt that the upstream signed for a row that is here.

@@ -6,6 +6,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use gate_core::request;
 use gate_core::wire::v1::{
     DeviceStatus, EnrolmentStatus, GENERATION_HEADER, ListAnswer, Receipt, ScanUpload, StationBundle,
 };
@@ -18,13 +19,13 @@ use ticket_signer::{DeviceCertificate, DeviceId};
 use super::error::EdgeError;
 use super::upstream::{Handed, UpstreamError};
 use super::{Edge, Place, keep, lists, store};
-use crate::gate::http::{SignedRequest, cbor, confirmed, device_of, merge_rows, parse_hash, scan_answer};
+use crate::gate::http::{SignedRequest, cbor, check_rows, confirmed, device_of, merge_rows, parse_hash, scan_answer};
 use crate::gate::model::{Device, DeviceState, GateError};
-use crate::gate::{Merged, feed, lists as gate_lists, stations, status, store as gate_store};
+use crate::gate::{feed, lists as gate_lists, stations, status, store as gate_store};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::{Answer, Problem};
 
-/// How long a lane waits for the upstream's receipt, while the upstream is heard.
+/// How long a lane waits for the upstream's receipt, while the upstream answers.
 const RECEIPT_PATIENCE: Duration = Duration::from_millis(800);
 
 pub fn routes() -> Router<Edge> {
@@ -49,8 +50,8 @@ fn place(edge: &Edge, event_id: u32) -> Result<&Place, Problem> {
 async fn device(edge: &Edge, request: &SignedRequest<'_>) -> Answer<Device> {
     match device_of(&edge.gate, request).await {
         Err(GateError::DeviceUnknown) => {
-            for place in edge.places.values() {
-                if let Err(error) = keep::report(edge, place).await {
+            for place in edge.places.values().filter(|place| place.may_ask(edge.now_ms())) {
+                if let Err(error) = keep::report(edge, place, false).await {
                     tracing::info!(%error, "an unknown device could not be asked for upstream");
                 }
             }
@@ -60,8 +61,16 @@ async fn device(edge: &Edge, request: &SignedRequest<'_>) -> Answer<Device> {
     }
 }
 
-/// Hands a request on as it came.
+/// Hands a request on as it came: one that a device signed, or an enrolment, which has a proof of its own. An edge's own
+/// messages are nobody else's, and only plain paths go on.
 async fn other(State(edge): State<Edge>, method: Method, target: OriginalUri, body: RequestBody) -> Answer<Response> {
+    let path = target.path();
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-'));
+    let signed = body.headers().contains_key(request::HEADER);
+    let enrols = method == Method::POST && path == "/gate/v1/enrol";
+    if !plain || path.ends_with("/edge") || !(signed || enrols) {
+        return Err(Problem::not_found("message of that kind for a venue's edge"));
+    }
     let handed = hand_on(&edge, method, &target, body.headers(), body.bytes()).await?;
     Ok(as_it_came(handed))
 }
@@ -121,7 +130,7 @@ async fn enrolment(
     let Some(EnrolmentStatus::Confirmed(bundle)) = status else { return Ok(as_it_came(handed)) };
     let place = place(&edge, bundle.event.id)?;
     // The lane's rows and requests come next: it must be known here by then.
-    keep::report(&edge, place).await?;
+    keep::report(&edge, place, false).await?;
     let bundle = own(&edge, *bundle).await?;
     place.want(|wants| &wants.report);
     cbor(StatusCode::OK, &EnrolmentStatus::Confirmed(Box::new(bundle)))
@@ -137,6 +146,12 @@ async fn bundle(
 ) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
     let device = device(&edge, &request).await?;
+    // A lane's talk waits for nobody who is not there.
+    if !edge.standing.is_reached(edge.now_ms())
+        && let Some(bundle) = kept_bundle(&edge, event, &device).await?
+    {
+        return cbor(StatusCode::OK, &bundle);
+    }
     match hand_on(&edge, method.clone(), &target, &headers, &[]).await {
         Ok(handed) if handed.status == 200 => {
             let bundle = from_cbor(&handed.body).map_err(|error| UpstreamError::Unreadable(error.to_string()));
@@ -145,7 +160,7 @@ async fn bundle(
         }
         Ok(handed) => Ok(as_it_came(handed)),
         Err(EdgeError::Upstream(error)) if error.is_away() => {
-            let bundle = kept_bundle(&edge, event, device).await?.ok_or(error)?;
+            let bundle = kept_bundle(&edge, event, &device).await?.ok_or(error)?;
             cbor(StatusCode::OK, &bundle)
         }
         Err(error) => Err(error.into()),
@@ -153,7 +168,7 @@ async fn bundle(
 }
 
 /// The last bundle of a confirmed device, with the time of now and the newest policy that is here.
-async fn kept_bundle(edge: &Edge, event_id: u32, device: Device) -> Result<Option<StationBundle>, EdgeError> {
+async fn kept_bundle(edge: &Edge, event_id: u32, device: &Device) -> Result<Option<StationBundle>, EdgeError> {
     match device.state {
         DeviceState::Confirmed => {}
         DeviceState::Pending => return Err(GateError::DeviceUnconfirmed.into()),
@@ -175,7 +190,10 @@ async fn kept_bundle(edge: &Edge, event_id: u32, device: Device) -> Result<Optio
         bundle.policy = Some(ByteBuf::from(policy));
     }
     tx.commit().await?;
-    bundle.time = stations::signed_time(&edge.gate)?;
+    // Of the time this edge says nothing that it has not compared with the upstream's since it was started.
+    if edge.standing.offset_ms().is_some() {
+        bundle.time = stations::signed_time(&edge.gate, event_id)?;
+    }
     Ok(Some(bundle))
 }
 
@@ -191,6 +209,9 @@ async fn tell_status(
     let device = confirmed(&edge.gate, event, &request).await?;
     let told: DeviceStatus = from_cbor(body.bytes()).map_err(GateError::from)?;
     status::keep(&edge.gate, &device, told).await?;
+    if !edge.standing.is_reached(edge.now_ms()) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     match hand_on(&edge, method.clone(), &target, body.headers(), body.bytes()).await {
         Ok(handed) => Ok(as_it_came(handed)),
         // It is told again in a while.
@@ -268,58 +289,32 @@ async fn scans(State(edge): State<Edge>, method: Method, target: OriginalUri, bo
         return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
     }
     let place = place(&edge, upload.event)?;
-    let (merged, wanted) = {
-        let last = last_rows(&upload);
-        (merge_rows(&edge.gate, &device, upload, edge.now_ms()).await?, last)
-    };
-    let chains = want(&edge, &device, &merged, &wanted).await?;
+    let now_ms = edge.now_ms();
+    let checked = check_rows(&device, upload).await?;
+    // Wanted before they are merged: what is here is offered upstream, whatever ends in between.
+    let chains: Vec<(u64, u64)> = checked
+        .chains
+        .iter()
+        .filter_map(|(epoch, rows)| Some((*epoch, rows.iter().map(|row| row.body.seq).max()?)))
+        .collect();
+    let mut tx = edge.gate.platform.store.write().await?;
+    for (epoch, seq) in &chains {
+        store::want_receipt(&mut tx, device.id, device.event_id, *epoch, *seq).await?;
+    }
+    tx.commit().await?;
+    let merged = merge_rows(&edge.gate, &device, checked, (now_ms, true)).await?;
     place.wake.notify_one();
-    let receipts = receipts(&edge, device.id, device.event_id, &chains).await?;
+    let receipts = receipts(&edge, device.id, &chains).await?;
     let answer = scan_answer(&merged, receipts);
     let status = if answer.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
     cbor(status, &answer)
 }
 
-/// The last row of each chain in an upload, as its rows say.
-fn last_rows(upload: &ScanUpload) -> std::collections::BTreeMap<u64, u64> {
-    let mut last = std::collections::BTreeMap::new();
-    let bodies = upload.rows.iter().filter_map(|row| gate_core::RowBody::from_bytes(&row.bytes).ok());
-    for body in bodies {
-        let seq = last.entry(body.epoch).or_insert(0);
-        *seq = body.seq.max(*seq);
-    }
-    last
-}
-
-/// Notes up to where the lane wants receipts: the chains that were merged, so that rows which could not be believed ask for
-/// nothing.
-async fn want(
-    edge: &Edge,
-    device: &Device,
-    merged: &Merged,
-    wanted: &std::collections::BTreeMap<u64, u64>,
-) -> Result<Vec<(u64, u64)>, EdgeError> {
-    let mut tx = edge.gate.platform.store.write().await?;
-    let mut chains = Vec::new();
-    for head in &merged.heads {
-        let Some(seq) = wanted.get(&head.epoch) else { continue };
-        store::want_receipt(&mut tx, device.id, device.event_id, head.epoch, *seq).await?;
-        chains.push((head.epoch, *seq));
-    }
-    tx.commit().await?;
-    Ok(chains)
-}
-
-/// The upstream's receipts of these chains; while the upstream is heard, those to come are waited for a moment.
-async fn receipts(
-    edge: &Edge,
-    device: DeviceId,
-    event_id: u32,
-    chains: &[(u64, u64)],
-) -> Result<Vec<Receipt>, EdgeError> {
+/// The upstream's receipts of these chains; while the upstream answers, those to come are waited for a moment.
+async fn receipts(edge: &Edge, device: DeviceId, chains: &[(u64, u64)]) -> Result<Vec<Receipt>, EdgeError> {
     let mut news = edge.standing.receipts.subscribe();
-    let is_heard = edge.standing.is_heard(event_id, edge.now_ms());
-    let until = edge.gate.platform.clock.pause(if is_heard { RECEIPT_PATIENCE } else { Duration::ZERO });
+    let is_reached = edge.standing.is_reached(edge.now_ms());
+    let until = edge.gate.platform.clock.pause(if is_reached { RECEIPT_PATIENCE } else { Duration::ZERO });
     tokio::pin!(until);
     loop {
         let mut tx = edge.gate.platform.store.read().await?;

@@ -1,7 +1,7 @@
 //! Keeps an edge in step: rows up at once, and every few seconds a report, by which the upstream knows that the edge's lanes
 //! are heard; now and then keys, policy and lists.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gate_core::policy::Policy;
 use gate_core::wire::v1::{EdgeAnswer, EdgeClass, EdgeContact, EdgeLane, EdgeReport, StationBundle};
@@ -15,9 +15,9 @@ use super::{Edge, Place, lists, store, trust};
 use crate::catalog;
 use crate::gate::{GateError, store as gate_store};
 
-const REPORT_EVERY_MS: i64 = 5_000;
-const BUNDLE_EVERY_MS: i64 = 60_000;
-const LIST_EVERY_MS: i64 = 60_000;
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const BUNDLE_EVERY: Duration = Duration::from_secs(60);
+const LIST_EVERY: Duration = Duration::from_secs(60);
 /// A lane that was not heard here for this long is not reported, in milliseconds.
 const CONTACT_MS: i64 = 60_000;
 /// The pause after a failure; doubled up to the second.
@@ -25,28 +25,61 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 /// A round trip that takes longer says too little about the clocks, in milliseconds.
 const ROUND_TRIP_MAX_MS: i64 = 4_000;
 
-/// When each thing was done last.
-#[derive(Default)]
-struct Done {
-    report_ms: Option<i64>,
-    bundle_ms: Option<i64>,
-    list_ms: Option<i64>,
+/// A bundle or list that could not be had is asked for again after this long.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Something that is done every so often, by a clock that nobody sets.
+struct Chore {
+    every: Duration,
+    due: Instant,
+}
+
+impl Chore {
+    fn new(every: Duration) -> Self {
+        Chore { every, due: Instant::now() }
+    }
+
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.due
+    }
+
+    /// Notes how it went; a failure that is not the upstream's silence is logged, and ends nothing else.
+    fn done(&mut self, what: &str, done: Result<(), EdgeError>) -> Result<(), EdgeError> {
+        self.due = Instant::now() + if done.is_ok() { self.every } else { AGAIN.min(self.every) };
+        match done {
+            Err(EdgeError::Upstream(error)) if error.is_away() => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, what, "the edge goes on with what it has");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+struct Chores {
+    report: Chore,
+    bundle: Chore,
+    list: Chore,
 }
 
 /// Runs until the server stops.
 pub(super) async fn run(edge: Edge, place: Arc<Place>) {
-    let (mut done, mut offered) = (Done::default(), Offered::default());
+    let mut chores =
+        Chores { report: Chore::new(REPORT_EVERY), bundle: Chore::new(BUNDLE_EVERY), list: Chore::new(LIST_EVERY) };
+    let mut offered = Offered::default();
     let mut pause = PAUSES.0;
     let mut logged = String::new();
     let shutdown = edge.gate.platform.shutdown.clone();
     while !shutdown.is_requested() {
-        let wait = match round(&edge, &place, &mut done, &mut offered).await {
-            Ok(wait) => {
+        let wait = match round(&edge, &place, &mut chores, &mut offered).await {
+            Ok(()) => {
                 pause = PAUSES.0;
                 if !std::mem::take(&mut logged).is_empty() {
                     tracing::info!(event = place.event_id, "the upstream answers again");
                 }
-                wait
+                let next = chores.report.due.min(chores.bundle.due).min(chores.list.due);
+                next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
             }
             Err(error) => {
                 let text = error.to_string();
@@ -68,45 +101,44 @@ pub(super) async fn run(edge: Edge, place: Arc<Place>) {
     }
 }
 
-/// Does what is due; how long there is nothing to do.
-async fn round(edge: &Edge, place: &Place, done: &mut Done, offered: &mut Offered) -> Result<Duration, EdgeError> {
-    let due = |at_ms: Option<i64>, every_ms: i64, now_ms: i64| at_ms.is_none_or(|at| now_ms - at >= every_ms);
-    if place.is_wanted(|wants| &wants.bundle) || due(done.bundle_ms, BUNDLE_EVERY_MS, edge.now_ms()) {
-        bundle(edge, place).await?;
-        done.bundle_ms = Some(edge.now_ms());
+/// Does what is due, rows first. An error says that the upstream is away.
+async fn round(edge: &Edge, place: &Place, chores: &mut Chores, offered: &mut Offered) -> Result<(), EdgeError> {
+    let settled = forward::all(edge, place, offered).await?;
+    if place.is_wanted(|wants| &wants.report) || chores.report.is_due() {
+        let reported = report(edge, place, settled).await;
+        chores.report.done("report", reported)?;
     }
-    forward::all(edge, place, offered).await?;
-    if place.is_wanted(|wants| &wants.report) || due(done.report_ms, REPORT_EVERY_MS, edge.now_ms()) {
-        report(edge, place).await?;
-        done.report_ms = Some(edge.now_ms());
+    if place.is_wanted(|wants| &wants.bundle) || chores.bundle.is_due() {
+        let fetched = bundle(edge, place).await;
+        chores.bundle.done("bundle", fetched)?;
     }
-    if place.is_wanted(|wants| &wants.list) || due(done.list_ms, LIST_EVERY_MS, edge.now_ms()) {
-        lists::refresh(edge, place).await?;
-        done.list_ms = Some(edge.now_ms());
+    if place.is_wanted(|wants| &wants.list) || chores.list.is_due() {
+        let refreshed = lists::refresh(edge, place).await;
+        chores.list.done("list", refreshed)?;
         edge.gate.news.tell(place.event_id);
     }
-    let next = done.report_ms.map_or(0, |at| at + REPORT_EVERY_MS - edge.now_ms());
-    Ok(Duration::from_millis(u64::try_from(next).unwrap_or(0).max(1)))
+    Ok(())
 }
 
-/// Reports, and takes in what the upstream tells of lanes and devices. Everything that lanes brought before is there.
-pub(super) async fn report(edge: &Edge, place: &Place) -> Result<(), EdgeError> {
+/// Reports, and takes in what the upstream tells of lanes and devices. `settled`: everything that lanes had brought is there.
+pub(super) async fn report(edge: &Edge, place: &Place, settled: bool) -> Result<(), EdgeError> {
     let store = &edge.gate.platform.store;
     let contacts = {
         let mut tx = store.read().await?;
         store::contacts(&mut tx, place.event_id, edge.now_ms() - CONTACT_MS).await?
     };
-    let offset_ms = edge.standing.offset_ms();
+    let offset_ms = edge.standing.offset_ms().unwrap_or(0);
     let lanes = contacts.into_iter().map(|(device, at_ms)| EdgeContact { device, at_ms: at_ms + offset_ms });
     let site = &edge.gate.platform.site;
     let report = EdgeReport {
         server: site.public_url.clone(),
         tls_pin: site.spki_sha256.into(),
-        settled: true,
+        settled,
         lanes: lanes.collect(),
     };
     let target = format!("/gate/v1/events/{}/edge", place.event_id);
     let answer: EdgeAnswer = place.upstream.post(&target, &report).await?;
+    edge.standing.note_reached(edge.now_ms());
     mirror(edge, place, answer).await
 }
 
@@ -179,6 +211,7 @@ async fn bundle(edge: &Edge, place: &Place) -> Result<(), EdgeError> {
     store::keep_own_bundle(&mut tx, event.0, &gate_core::wire::to_cbor(&bundle)?).await?;
     tx.commit().await?;
     edge.standing.set_trust(event.0, trust);
+    edge.standing.note_bundle(event.0, bundle.time);
     edge.gate.news.tell(event.0);
     Ok(())
 }

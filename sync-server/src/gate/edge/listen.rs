@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gate_core::merge;
+use gate_core::merge::{self, CheckedRow};
 use gate_core::row::SignedRow;
 use gate_core::wire::from_cbor;
 use gate_core::wire::v1::{FeedMessage, WireRow};
@@ -14,24 +14,25 @@ use ticket_signer::{DeviceCertificate, DeviceId, EventId};
 
 use super::error::EdgeError;
 use super::{Edge, Place, keep, store};
-use crate::gate::{GateError, ScanOp, store as gate_store};
+use crate::gate::{GateError, ScanOp, lists as gate_lists, scans, store as gate_store};
 use crate::platform::writer::WriteError;
 
 /// The longest event; an admission takes about 2 KB.
 const EVENT_BYTES_MAX: usize = 64 << 10;
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often the feed is begun anew for a row whose authority has no certificate yet.
-const AWAITED: u32 = 3;
+/// How many bundles may come without a certificate of a row's authority before the row is passed over.
+const AWAITED: u64 = 2;
 
 /// Listens until the server stops.
 pub(super) async fn run(edge: Edge, place: Arc<Place>) {
     let shutdown = edge.gate.platform.shutdown.clone();
     let mut logged = String::new();
-    let mut patience = AWAITED;
+    // The bundles that had come when a row was first not believed.
+    let mut waits_since = None;
     while !shutdown.is_requested() {
         let ended = tokio::select! {
             () = shutdown.requested() => return,
-            ended = listen(&edge, &place, &mut patience) => ended,
+            ended = listen(&edge, &place, &mut waits_since) => ended,
         };
         match ended {
             Ok(()) => logged.clear(),
@@ -47,7 +48,7 @@ pub(super) async fn run(edge: Edge, place: Arc<Place>) {
     }
 }
 
-async fn listen(edge: &Edge, place: &Place, patience: &mut u32) -> Result<(), EdgeError> {
+async fn listen(edge: &Edge, place: &Place, waits_since: &mut Option<u64>) -> Result<(), EdgeError> {
     let store = &edge.gate.platform.store;
     let (mut cursor, known) = {
         let mut tx = store.read().await?;
@@ -71,7 +72,7 @@ async fn listen(edge: &Edge, place: &Place, patience: &mut u32) -> Result<(), Ed
         if events.is_empty() {
             continue;
         }
-        if !take(edge, place, events, &mut cursor, patience).await? {
+        if !take(edge, place, events, &mut cursor, waits_since).await? {
             return Ok(());
         }
         let mut tx = store.write().await?;
@@ -105,18 +106,18 @@ async fn take(
     place: &Place,
     events: Vec<(Option<u64>, Option<FeedMessage>)>,
     cursor: &mut u64,
-    patience: &mut u32,
+    waits_since: &mut Option<u64>,
 ) -> Result<bool, EdgeError> {
     let mut rows: BTreeMap<DeviceId, (DeviceCertificate, Vec<SignedRow>)> = BTreeMap::new();
     let (mut upto, mut heard, mut waits) = (*cursor, false, false);
+    let bundles = edge.standing.bundles(place.event_id);
     for (id, message) in events {
         match message {
             Some(FeedMessage::Admission { row, device_certificate }) => {
                 match believed(edge, place, &device_certificate) {
                     Ok(certificate) => add(&mut rows, certificate, row),
-                    Err(error) if *patience > 0 => {
+                    Err(error) if bundles < waits_since.get_or_insert(bundles).saturating_add(AWAITED) => {
                         tracing::info!(%error, "another lane's row waits for its authority's certificate");
-                        *patience -= 1;
                         waits = true;
                         break;
                     }
@@ -133,7 +134,11 @@ async fn take(
                 let trust = edge.standing.trust(place.event_id);
                 heard = trust.is_some_and(|trust| time.open(&trust, EventId(place.event_id)).is_ok());
             }
-            Some(FeedMessage::Alive(_) | FeedMessage::Receipt(_)) | None => {}
+            Some(FeedMessage::Alive(_)) => {
+                heard = false;
+                edge.standing.forget_heard(place.event_id);
+            }
+            Some(FeedMessage::Receipt(_)) | None => {}
         }
         upto = id.unwrap_or(upto);
     }
@@ -143,7 +148,8 @@ async fn take(
         place.want(|wants| &wants.bundle);
         return Ok(false);
     }
-    *patience = AWAITED;
+    *waits_since = None;
+    edge.standing.note_reached(edge.now_ms());
     if heard {
         edge.standing.note_heard(place.event_id, edge.now_ms());
     }
@@ -181,13 +187,15 @@ async fn merge_rows(
         drop(tx);
         if known.is_none_or(|known| known.certificate.is_none()) {
             // Lanes would be told of the row without a certificate, and so not at all.
-            keep::report(edge, place).await?;
+            keep::report(edge, place, false).await?;
             break;
         }
     }
     let now_ms = edge.now_ms();
+    let mut told = Vec::new();
     let ops = rows.into_iter().map(|(device, (certificate, rows))| {
         let upload = merge::check(device, EventId(place.event_id), &certificate.fields().key, rows);
+        told.extend(upload.chains.values().flatten().cloned());
         ScanOp {
             device,
             event_id: place.event_id,
@@ -195,9 +203,10 @@ async fn merge_rows(
             incidents: upload.incidents,
             now_ms,
             is_contact: false,
+            counted_upstream: true,
         }
     });
-    let merged = ops.map(|op| edge.gate.merging.submit(place.event_id.into(), op));
+    let merged: Vec<_> = ops.map(|op| edge.gate.merging.submit(place.event_id.into(), op)).collect();
     for merged in futures_util::future::join_all(merged).await {
         merged.map_err(|error| match error {
             WriteError::Refused(error) => error,
@@ -205,7 +214,28 @@ async fn merge_rows(
             other => GateError::Fault(other.to_string()),
         })?;
     }
+    count(edge, place, told).await?;
     edge.gate.news.tell(place.event_id);
+    Ok(())
+}
+
+/// Counts rows that were kept apart here and that the upstream counts: it has released them.
+async fn count(edge: &Edge, place: &Place, told: Vec<CheckedRow>) -> Result<(), EdgeError> {
+    let mut tx = edge.gate.platform.store.write().await?;
+    let mut released = Vec::new();
+    for row in told {
+        let (of, seq) = ((row.body.device, row.body.epoch), row.body.seq);
+        if store::apart(&mut tx, of, (seq, seq)).await?.contains(&seq) {
+            released.push(row);
+        }
+    }
+    if released.is_empty() {
+        return Ok(());
+    }
+    gate_store::release_rows(&mut tx, place.event_id, &released).await?;
+    let allowed = gate_lists::admissions_by_class(&mut tx, place.event_id).await?;
+    scans::count(&mut tx, place.event_id, &released.iter().collect::<Vec<_>>(), &allowed).await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use super::{Edge, Place};
 /// upstream is away begin with it.
 const FULL_AFTER_MS: i64 = 5 * 60_000;
 
+/// A full list is fetched anew when it is good for no longer than this, in milliseconds.
+const RENEW_MS: i64 = 6 * 3_600_000;
+
 /// Fetches what is new: the step from the newest list that is here, and now and then all of it.
 pub(super) async fn refresh(edge: &Edge, place: &Place) -> Result<(), EdgeError> {
     let newest = {
@@ -29,7 +32,10 @@ pub(super) async fn refresh(edge: &Edge, place: &Place) -> Result<(), EdgeError>
         (full, store::newest_list(&mut tx, place.event_id).await?)
     };
     let newest = newest.map_or(0, |(version, _)| version);
-    let stale = full.is_none_or(|full| full.version < newest && edge.now_ms() - full.kept_at_ms >= FULL_AFTER_MS);
+    let stale = full.is_none_or(|full| {
+        let outgrown = full.version < newest && edge.now_ms() - full.kept_at_ms >= FULL_AFTER_MS;
+        outgrown || full.expires_at_ms - edge.gate.now_ms() < RENEW_MS
+    });
     if stale {
         fetch(edge, place, 0).await?;
     }
@@ -46,6 +52,8 @@ pub(super) async fn fetch(edge: &Edge, place: &Place, base: u64) -> Result<(), E
     let now_s = edge.gate.now_ms().div_euclid(1_000);
     let manifest = ListManifest::from_bytes(envelope::open(Purpose::List, &bytes, &trust, event, now_s)?)?;
     let store = &edge.gate.platform.store;
+    // One moment for manifest and chunks: neither is forgotten before the other.
+    let kept_at_ms = edge.now_ms();
     for named in &manifest.chunks {
         let mut tx = store.read().await?;
         let here = store::chunk(&mut tx, event_id, &named.hash).await?;
@@ -59,13 +67,13 @@ pub(super) async fn fetch(edge: &Edge, place: &Place, base: u64) -> Result<(), E
         };
         named.check(&chunk)?;
         let mut tx = store.write().await?;
-        store::keep_chunk(&mut tx, event_id, &named.hash, (&chunk, edge.now_ms())).await?;
+        store::keep_chunk(&mut tx, event_id, &named.hash, (&chunk, kept_at_ms)).await?;
         tx.commit().await?;
     }
     let kept = KeptManifest {
         version: manifest.version,
         expires_at_ms: i64::from(manifest.expires_at_s) * 1_000,
-        kept_at_ms: edge.now_ms(),
+        kept_at_ms,
         bytes: bytes.into_vec(),
     };
     let mut tx = store.write().await?;

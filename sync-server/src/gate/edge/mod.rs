@@ -27,7 +27,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gate_core::wire::v1::Receipt;
+use gate_core::wire::from_cbor;
+use gate_core::wire::v1::{Receipt, SignedTime, StationBundle};
 use ticket_signer::{DeviceId, Role, SecretKey, TrustStore};
 use tokio::sync::{Notify, watch};
 
@@ -51,8 +52,12 @@ pub fn forbidden(keys: &KeyRing) -> Vec<Role> {
 /// What an edge knows of its upstream, shared by its tasks and the streams of its lanes.
 #[derive(Default)]
 pub struct Standing {
-    /// How far the upstream's clock is ahead of this machine's, in milliseconds.
-    offset_ms: AtomicI64,
+    /// How far the upstream's clock is ahead of this machine's, in milliseconds; none before they were compared.
+    offset_ms: Mutex<Option<i64>>,
+    /// When the upstream last answered.
+    reached_ms: AtomicI64,
+    /// The time that the upstream signed last, by event, and how many bundles came.
+    bundles: Mutex<HashMap<u32, (SignedTime, u64)>>,
     /// When the upstream last said that it hears all, by event.
     heard: Mutex<HashMap<u32, i64>>,
     trust: Mutex<HashMap<u32, TrustStore>>,
@@ -64,11 +69,41 @@ pub struct Standing {
 
 impl Standing {
     fn set_offset(&self, offset_ms: i64) {
-        self.offset_ms.store(offset_ms, Ordering::Relaxed);
+        *self.offset_ms.lock().unwrap_or_else(PoisonError::into_inner) = Some(offset_ms);
     }
 
-    pub(super) fn offset_ms(&self) -> i64 {
-        self.offset_ms.load(Ordering::Relaxed)
+    pub(super) fn offset_ms(&self) -> Option<i64> {
+        *self.offset_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_reached(&self, now_ms: i64) {
+        self.reached_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// The upstream answered a moment ago: it is worth asking while a lane waits.
+    fn is_reached(&self, now_ms: i64) -> bool {
+        (0..HEARD_MS).contains(&(now_ms - self.reached_ms.load(Ordering::Relaxed)))
+    }
+
+    fn note_bundle(&self, event_id: u32, time: SignedTime) {
+        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = bundles.get(&event_id).map_or(0, |(_, count)| count + 1);
+        bundles.insert(event_id, (time, count));
+    }
+
+    /// How many bundles came since this edge was started.
+    fn bundles(&self, event_id: u32) -> u64 {
+        self.bundles.lock().unwrap_or_else(PoisonError::into_inner).get(&event_id).map_or(0, |(_, count)| *count)
+    }
+
+    /// The last time that the upstream signed: what is told while this edge's own is not to be believed.
+    pub(super) fn last_time(&self, event_id: u32) -> Option<SignedTime> {
+        let bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        bundles.get(&event_id).map(|(time, _)| time.clone())
+    }
+
+    fn forget_heard(&self, event_id: u32) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).remove(&event_id);
     }
 
     fn note_heard(&self, event_id: u32, now_ms: i64) {
@@ -80,7 +115,7 @@ impl Standing {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
     }
 
-    fn is_heard(&self, event_id: u32, now_ms: i64) -> bool {
+    pub(super) fn is_heard(&self, event_id: u32, now_ms: i64) -> bool {
         self.heard_at_ms(event_id).is_some_and(|at| (0..HEARD_MS).contains(&(now_ms - at)))
     }
 
@@ -101,14 +136,18 @@ impl Standing {
     }
 }
 
-/// Whether all others are heard: the upstream says so, or there are no others.
+/// Whether all others are heard: the upstream said so (`heard`, from before the rows were read), or there are no others. A
+/// handheld that was enrolled elsewhere since the upstream fell silent is not known here.
 pub(super) async fn all_heard(
     standing: &Standing,
     tx: &mut Tx,
     event_id: u32,
-    now_ms: i64,
+    heard: bool,
 ) -> crate::platform::store::Result<bool> {
-    Ok(standing.is_heard(event_id, now_ms) || store::lanes_elsewhere(tx, event_id, now_ms).await? == 0)
+    if standing.offset_ms().is_none() {
+        return Ok(false);
+    }
+    Ok(heard || store::lanes_elsewhere(tx, event_id).await? == 0)
 }
 
 /// The newest list that the upstream gave: version and tickets.
@@ -142,6 +181,8 @@ struct Place {
     wake: Notify,
     /// The upstream was heard after a silence.
     back: Notify,
+    /// When it was last asked about a device that is not known here.
+    asked_ms: AtomicI64,
 }
 
 #[derive(Default)]
@@ -155,6 +196,14 @@ impl Place {
     fn want(&self, what: impl Fn(&Wants) -> &AtomicBool) {
         what(&self.wants).store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// Whether the upstream may be asked about a device that is not known here: not more often than every five seconds.
+    fn may_ask(&self, now_ms: i64) -> bool {
+        const EVERY_MS: i64 = 5_000;
+        let before = self.asked_ms.load(Ordering::Relaxed);
+        let may = !(0..EVERY_MS).contains(&(now_ms - before));
+        may && self.asked_ms.compare_exchange(before, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether it was wanted since this was asked last.
@@ -199,11 +248,14 @@ impl Edge {
                 return Err(EdgeError::NoTimeKey { event_id });
             }
             standing.set_trust(event_id, trust::kept(&place)?);
+            let bundle: StationBundle = from_cbor(&place.bundle)?;
+            standing.note_bundle(event_id, bundle.time);
             let upstream =
                 upstream::Upstream::new(base, place.tls_pin, Some((place.device, Arc::clone(&key))), &platform.clock)?;
             let (device, root_fingerprint) = (place.device, place.root_fingerprint);
             let (wants, wake, back) = (Wants::default(), Notify::new(), Notify::new());
-            let place = Place { event_id, device, root_fingerprint, upstream, wants, wake, back };
+            let place =
+                Place { event_id, device, root_fingerprint, upstream, wants, wake, back, asked_ms: AtomicI64::new(0) };
             places.insert(event_id, Arc::new(place));
         }
         let gate = Gate::at_edge(platform, keys, Arc::clone(&standing));

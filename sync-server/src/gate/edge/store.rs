@@ -1,5 +1,7 @@
 //! The SQL of an edge.
 
+use std::collections::BTreeSet;
+
 use gate_core::chain::ChainHead;
 use gate_core::row::SignedRow;
 use gate_core::wire::v1::EdgeDevice;
@@ -95,7 +97,8 @@ pub(super) async fn mirror_device(
         "INSERT INTO devices (id, event_id, lane_id, name, version, public_key, state, enrolled_at_ms, certificate,
                               lease_until_ms, edge_id, revoked_at_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         ON CONFLICT (id) DO UPDATE SET lane_id = $3, name = $4, version = $5, state = $7, certificate = $9,
+         ON CONFLICT (id) DO UPDATE SET lane_id = $3, name = $4, version = $5,
+             state = CASE WHEN devices.state = 'revoked' THEN 'revoked' ELSE $7 END, certificate = $9,
              lease_until_ms = $10, edge_id = $11, revoked_at_ms = COALESCE(devices.revoked_at_ms, $12)",
         params![
             device.id,
@@ -125,16 +128,30 @@ pub(super) async fn contacts(tx: &mut Tx, event_id: u32, since_ms: i64) -> Resul
     .await
 }
 
-/// Lanes' devices that work and do not talk to this edge.
-pub(super) async fn lanes_elsewhere(tx: &mut Tx, event_id: u32, now_ms: i64) -> Result<i64> {
+/// Lanes' devices that do not talk to this edge. Leases are renewed elsewhere, so theirs say nothing.
+pub(super) async fn lanes_elsewhere(tx: &mut Tx, event_id: u32) -> Result<i64> {
     let (devices,): (i64,) = tx
         .query_one(
-            "SELECT COUNT(*) FROM devices
-             WHERE event_id = $1 AND state = 'confirmed' AND lease_until_ms > $2 AND edge_id IS NULL",
-            params![event_id, now_ms],
+            "SELECT COUNT(*) FROM devices WHERE event_id = $1 AND state = 'confirmed' AND edge_id IS NULL",
+            params![event_id],
         )
         .await?;
     Ok(devices)
+}
+
+/// Of these rows of a chain, those that are kept apart.
+pub(super) async fn apart(
+    tx: &mut Tx,
+    (device, epoch): (DeviceId, u64),
+    (first, last): (u64, u64),
+) -> Result<BTreeSet<u64>> {
+    let rows: Vec<(u64,)> = tx
+        .query(
+            "SELECT seq FROM scans WHERE device_id = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4 AND quarantined = 1",
+            params![device.0, epoch, first, last],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(seq,)| seq).collect())
 }
 
 // --- Bundles ---------------------------------------------------------------------------------------------------------
@@ -211,13 +228,9 @@ pub(super) async fn waiting(tx: &mut Tx, event_id: u32) -> Result<Vec<Waiting>> 
 }
 
 pub(super) async fn waiting_rows(tx: &mut Tx, event_id: u32) -> Result<u64> {
-    let (rows,): (Option<u64>,) = tx
-        .query_one(
-            "SELECT SUM(wanted_seq - receipt_seq) FROM edge_chains WHERE event_id = $1 AND wanted_seq > receipt_seq",
-            params![event_id],
-        )
-        .await?;
-    Ok(rows.unwrap_or(0))
+    let chains = waiting(tx, event_id).await?;
+    let missing = chains.iter().map(|chain| chain.wanted_seq.saturating_sub(chain.receipt_seq));
+    Ok(missing.fold(0, u64::saturating_add))
 }
 
 /// Rows of a chain after one, up to another, as they came.

@@ -50,6 +50,8 @@ impl From<UpstreamError> for Problem {
     }
 }
 
+const DEVICE: HeaderName = HeaderName::from_static("turnstone-device");
+
 /// An answer that is handed on as it came.
 pub(super) struct Handed {
     pub status: u16,
@@ -93,22 +95,22 @@ impl Upstream {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T> {
-        self.read(self.send(Method::GET, target, Vec::new(), HeaderMap::new()).await?).await
+        self.read(self.own(Method::GET, target, Vec::new()).await?).await
     }
 
     pub async fn get_bytes(&self, target: &str) -> Result<Vec<u8>> {
-        let answer = self.send(Method::GET, target, Vec::new(), HeaderMap::new()).await?;
+        let answer = self.own(Method::GET, target, Vec::new()).await?;
         self.whole(self.checked(answer).await?).await
     }
 
     pub async fn post<T: DeserializeOwned>(&self, target: &str, message: &impl Serialize) -> Result<T> {
         let body = to_cbor(message).map_err(|error| UpstreamError::Unreadable(error.to_string()))?;
-        self.read(self.send(Method::POST, target, body, HeaderMap::new()).await?).await
+        self.read(self.own(Method::POST, target, body).await?).await
     }
 
     /// Opens the feed, with the generation that its cursors are of.
     pub async fn stream(&self, target: &str) -> Result<(Response, Option<u64>)> {
-        let answer = self.send(Method::GET, target, Vec::new(), HeaderMap::new()).await?;
+        let answer = self.own(Method::GET, target, Vec::new()).await?;
         let answer = self.checked(answer).await?;
         let generation = answer.headers().get(GENERATION_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
         Ok((answer, generation))
@@ -119,28 +121,41 @@ impl Upstream {
         stream.chunk().await.map_err(|error| self.away(&error))
     }
 
-    /// Hands a lane's own request on, as it was signed, and the answer back.
+    /// Hands a lane's own request on, as it was signed, and the answer back. The edge's signature stands beside the lane's and
+    /// never in its place: a request that nobody signed goes on unsigned.
     pub async fn hand_on(&self, method: Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Result<Handed> {
         let mut kept = HeaderMap::new();
-        for name in [HeaderName::from_static("turnstone-device"), header::CONTENT_TYPE] {
+        for name in [DEVICE, header::CONTENT_TYPE] {
             if let Some(value) = headers.get(&name) {
                 kept.insert(name, value.clone());
             }
+        }
+        if kept.contains_key(&DEVICE)
+            && let Some(signed) = self.signed(&method, target, body)?
+        {
+            kept.insert(HeaderName::from_static(EDGE_HEADER), signed);
         }
         let answer = self.send(method, target, body.to_vec(), kept).await?;
         let (status, content_type) = (answer.status().as_u16(), answer.headers().get(header::CONTENT_TYPE).cloned());
         Ok(Handed { status, content_type, body: self.whole(answer).await? })
     }
 
-    /// Sends a request. One that carries a lane's signature gets the edge's beside it.
-    async fn send(&self, method: Method, target: &str, body: Vec<u8>, mut headers: HeaderMap) -> Result<Response> {
-        if let Some((device, key)) = &self.signer {
-            let signed = request::sign(key, *device, method.as_str(), target, self.clock.now_ms(), &body);
-            let own = HeaderName::from_static("turnstone-device");
-            let name = if headers.contains_key(&own) { HeaderName::from_static(EDGE_HEADER) } else { own };
-            let value = HeaderValue::from_str(&signed).map_err(|error| UpstreamError::Setup(error.to_string()))?;
-            headers.insert(name, value);
+    /// A request of the edge's own.
+    async fn own(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Response> {
+        let mut headers = HeaderMap::new();
+        if let Some(signed) = self.signed(&method, target, &body)? {
+            headers.insert(DEVICE, signed);
         }
+        self.send(method, target, body, headers).await
+    }
+
+    fn signed(&self, method: &Method, target: &str, body: &[u8]) -> Result<Option<HeaderValue>> {
+        let Some((device, key)) = &self.signer else { return Ok(None) };
+        let signed = request::sign(key, *device, method.as_str(), target, self.clock.now_ms(), body);
+        HeaderValue::from_str(&signed).map(Some).map_err(|error| UpstreamError::Setup(error.to_string()))
+    }
+
+    async fn send(&self, method: Method, target: &str, body: Vec<u8>, mut headers: HeaderMap) -> Result<Response> {
         if method == Method::POST {
             headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(MEDIA_TYPE));
         }
