@@ -1,6 +1,9 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod bad_messages;
 mod evening;
+mod frozen;
+mod old_and_new;
 mod profile;
 mod profiles;
 mod release;
