@@ -377,6 +377,41 @@ async fn an_edge_brings_rows_and_can_make_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_cannot_be_given_says_why_and_counts_for_nothing() {
+    let (server, handheld) = server().await;
+    let tickets = json!({ "tickets": [{ "class": 1 }, { "class": 1 }] });
+    let (_, issued) = server.call("POST", "/api/v1/events/1/tickets:batch", tickets).await;
+    let ticket = |at: usize| issued["tickets"][at]["ticket_id"].as_str().unwrap().parse::<TicketId>().unwrap();
+    server.call("POST", &format!("/api/v1/tickets/{}/revoke", ticket(1)), json!({})).await;
+    let sound = GrantRequest { ticket: ticket(0).0, serial: 1, chain: EPOCH, seq: 1, guests: 1 };
+    let ask = async |question: &GrantRequest| -> GrantAnswer {
+        let (status, body) = handheld.ask(&server, "POST", GRANTS, to_cbor(question).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        from_cbor(&body).unwrap()
+    };
+    let table = [
+        ("no such ticket is issued", GrantRequest { ticket: 7, ..sound.clone() }),
+        ("no such ticket is issued", GrantRequest { serial: 0, ..sound.clone() }),
+        ("the ticket was cancelled or replaced", GrantRequest { ticket: ticket(1).0, ..sound.clone() }),
+        ("the ticket is used up", GrantRequest { guests: 0, ..sound.clone() }),
+        ("the ticket is used up", GrantRequest { guests: 2, ..sound.clone() }),
+    ];
+    let before = dump(&server);
+    for (why, question) in &table {
+        let GrantAnswer::Refused { reason } = ask(question).await else { panic!("granted {question:?}") };
+        assert!(reason.starts_with(why), "{question:?}: {reason}");
+        unchanged(&before, &server, why);
+    }
+    let given = ask(&sound).await;
+    assert!(matches!(given, GrantAnswer::Granted(_)));
+    let granted = dump(&server);
+    assert_eq!(ask(&sound).await, given, "the same question again");
+    let other = GrantRequest { guests: 2, ..sound };
+    assert!(matches!(ask(&other).await, GrantAnswer::Refused { .. }), "for the same row, and more guests");
+    unchanged(&granted, &server, "what was asked after the grant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_status_that_no_device_can_mean_is_tidied() {
     let (server, handheld) = server().await;
     let status = DeviceStatus { version: "x\n".repeat(900), ..from_cbor(&message("device_status")).unwrap() };
