@@ -1,7 +1,10 @@
 //! The gate through the router, on a real database, with a handheld's key.
 
+mod bad_messages;
 mod edges;
 mod evening;
+mod frozen;
+mod old_and_new;
 mod profile;
 mod profiles;
 mod release;

@@ -1,5 +1,6 @@
 //! What a server may send and a handheld must not believe, and what it must.
 
+mod frozen;
 mod status;
 mod wipe;
 

@@ -6,6 +6,7 @@ mod count;
 mod evenings;
 mod export;
 mod faults;
+mod fixtures;
 mod fuzz;
 mod journals;
 mod material;

@@ -1,5 +1,9 @@
 //! Version 1 of the gate protocol. Paths and methods are in each message's comment.
 //!
+//! Frozen with fixtures at `gate-core/fixtures/v1`: what is written today is read for ever, and a field that is added has
+//! `#[serde(default)]` and is left out of the older fixtures (`tests/fixtures/versions.rs` looks at that). `docs/wire.md` states
+//! the answer to each bad message.
+//!
 //! Signed things travel as the bytes that were signed; the receiver checks them with `ticket-signer` and never trusts the
 //! message around them.
 
