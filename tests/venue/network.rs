@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 /// The names of the namespaces; those that this process made are removed with it.
 pub struct Network {
@@ -27,15 +27,6 @@ fn ip(arguments: &[&str]) -> Result<()> {
 impl Network {
     pub fn of(name: String) -> Self {
         Network { name, made: Vec::new() }
-    }
-
-    /// Whether this machine can make namespaces.
-    pub fn possible() -> Result<()> {
-        let name = format!("ts{}-try", std::process::id());
-        match ip(&["netns", "add", &name]) {
-            Ok(()) => ip(&["netns", "del", &name]),
-            Err(error) => bail!("network namespaces need root and iproute2: {error}"),
-        }
     }
 
     pub fn name(&self) -> &str {
