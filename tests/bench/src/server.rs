@@ -190,7 +190,7 @@ where
 /// The server's own keys, certified by the site's root.
 fn key_ring(folder: &Path, random: &Random) -> Result<KeyRing> {
     let directory = keys::directory(folder);
-    keys::init(&directory, random)?;
+    keys::init(&directory, &ticket_signer::Role::ALL, random)?;
     std::fs::write(directory.join("root.pub"), keyfile::write_public(&site::root().public()))?;
     let ring = KeyRing::load(&directory)?;
     for role in Role::ALL {

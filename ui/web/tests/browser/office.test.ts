@@ -186,8 +186,8 @@ inChromium('the office', () => {
 
     world.devices.push({ ...world.devices[0], id: '00000000000000ed', kind: 'edge', lane_id: 0, lane: '', name: 'Stage door server', state: 'confirmed' });
     await visit.page.waitForFunction(() => !document.querySelector('[data-edge-code]'));
-    await visit.page.waitForSelector('#talks-to');
     await visit.page.select('#lane', '1');
+    await visit.page.waitForSelector('#talks-to');
     await visit.page.select('#talks-to', '00000000000000ed');
     await visit.page.click('form .button');
     await says(visit.page, 'It talks to Stage door server.');
