@@ -1,6 +1,6 @@
 //! Rows up: what lanes brought goes to the upstream until its receipt is here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::StreamExt as _;
 use gate_core::chain::ChainHead;
@@ -38,14 +38,19 @@ impl Offered {
 /// away: what else goes wrong with a chain keeps no other waiting.
 pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Result<bool, EdgeError> {
     let mut settled = true;
+    // Chains whose rows are wanted and on their way into the database: their lane's request wakes the next round.
+    let mut absent = HashSet::new();
     loop {
         let now_ms = edge.now_ms();
         let waiting = {
             let mut tx = edge.gate.platform.store.read().await?;
             store::waiting(&mut tx, place.event_id).await?
         };
-        let due: Vec<_> =
-            waiting.into_iter().filter_map(|chain| Some((chain, offered.after(&chain, now_ms)?))).collect();
+        let due: Vec<_> = waiting
+            .into_iter()
+            .filter(|chain| !absent.contains(&(chain.device, chain.epoch)))
+            .filter_map(|chain| Some((chain, offered.after(&chain, now_ms)?)))
+            .collect();
         if due.is_empty() {
             return Ok(settled);
         }
@@ -54,7 +59,12 @@ pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Re
         let mut brought = futures_util::stream::iter(brought).buffer_unordered(AT_ONCE);
         while let Some((chain, done)) = brought.next().await {
             let upto = match done {
-                Ok(upto) => upto,
+                Ok(Some(upto)) => upto,
+                Ok(None) => {
+                    absent.insert((chain.device, chain.epoch));
+                    settled = false;
+                    continue;
+                }
                 Err(EdgeError::Upstream(error)) if error.is_away() => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(%error, device = %chain.device, "a lane's rows were not taken upstream");
@@ -70,15 +80,15 @@ pub(super) async fn all(edge: &Edge, place: &Place, offered: &mut Offered) -> Re
     }
 }
 
-/// Brings the next rows of a chain; up to which.
-async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result<u64, EdgeError> {
+/// Brings the next rows of a chain; up to which. `None` where they are not here yet, or not any more: then the lane brings them
+/// again.
+async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result<Option<u64>, EdgeError> {
     let rows = {
         let mut tx = edge.gate.platform.store.read().await?;
         let of = (chain.device, chain.epoch);
         store::rows_between(&mut tx, of, (after, chain.wanted_seq), ROWS).await?
     };
-    // Rows that are wanted are here, unless this edge's database was replaced: then the lane brings them again.
-    let Some((last, _)) = rows.last() else { return Ok(chain.wanted_seq) };
+    let Some((last, _)) = rows.last() else { return Ok(None) };
     let last = *last;
     let rows = rows.into_iter().map(|(_, row)| row.into()).collect();
     let upload = ScanUpload { event: place.event_id, rows };
@@ -89,7 +99,7 @@ async fn bring(edge: &Edge, place: &Place, chain: Waiting, after: u64) -> Result
     for incident in &answer.incidents {
         tracing::warn!(device = %chain.device, seq = incident.seq, code = incident.code, "the upstream has an incident");
     }
-    Ok(last)
+    Ok(Some(last))
 }
 
 /// Keeps a receipt that the upstream signed for a row that is here.

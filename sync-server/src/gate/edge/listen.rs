@@ -191,6 +191,9 @@ async fn merge_rows(
             break;
         }
     }
+    for (certificate, _) in rows.values() {
+        renew(edge, certificate).await?;
+    }
     let now_ms = edge.now_ms();
     let mut told = Vec::new();
     let ops = rows.into_iter().map(|(device, (certificate, rows))| {
@@ -216,6 +219,20 @@ async fn merge_rows(
     }
     count(edge, place, told).await?;
     edge.gate.news.tell(place.event_id);
+    Ok(())
+}
+
+/// Keeps a certificate that is good for longer than the one that is here: a row is told to lanes with its device's
+/// certificate, and one from after an older lease would not be believed.
+async fn renew(edge: &Edge, certificate: &DeviceCertificate) -> Result<(), EdgeError> {
+    let fields = certificate.fields();
+    let until_ms = i64::from(fields.not_after_s) * 1_000;
+    let mut tx = edge.gate.platform.store.write().await?;
+    let known = gate_store::device(&mut tx, fields.device).await?;
+    if known.is_some_and(|known| known.lease_until_ms.is_none_or(|until| until < until_ms)) {
+        gate_store::set_lease(&mut tx, fields.device, &certificate.to_bytes(), until_ms).await?;
+        tx.commit().await?;
+    }
     Ok(())
 }
 
