@@ -170,9 +170,9 @@ async fn wipe(State(gate): State<Gate>, method: Method, target: OriginalUri, hea
 }
 
 #[derive(Deserialize)]
-struct Cursor {
+pub(super) struct Cursor {
     #[serde(default)]
-    cursor: u64,
+    pub cursor: u64,
 }
 
 /// The signed manifest from list version `cursor` (0: none) to the newest.
@@ -233,6 +233,21 @@ pub(super) fn parse_hash(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
+/// A device's upload, if it may send one and its outside is sound.
+pub(super) fn upload_of(device: &Device, body: &[u8]) -> GateResult<ScanUpload> {
+    if device.state == DeviceState::Pending {
+        return Err(GateError::DeviceUnconfirmed);
+    }
+    let upload: ScanUpload = from_cbor(body)?;
+    if upload.event != device.event_id {
+        return Err(GateError::OtherEvent { own: device.event_id, asked: upload.event });
+    }
+    if upload.rows.len() > ScanUpload::MAX_ROWS {
+        return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() });
+    }
+    Ok(upload)
+}
+
 /// Takes journal rows in. The same rows again get the same answer; a revoked device gets 202, and its rows wait.
 #[utoipa::path(post, path = "/gate/v1/scans", tag = "gate", params(("Turnstone-Device" = String, Header)),
     request_body(content = Vec<u8>, content_type = "application/cbor"),
@@ -241,16 +256,7 @@ pub(super) fn parse_hash(text: &str) -> Option<[u8; 32]> {
 async fn scans(State(gate): State<Gate>, method: Method, target: OriginalUri, body: RequestBody) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
     let device = device_of(&gate, &request).await?;
-    if device.state == DeviceState::Pending {
-        return Err(GateError::DeviceUnconfirmed.into());
-    }
-    let upload: ScanUpload = from_cbor(body.bytes()).map_err(GateError::from)?;
-    if upload.event != device.event_id {
-        return Err(GateError::OtherEvent { own: device.event_id, asked: upload.event }.into());
-    }
-    if upload.rows.len() > ScanUpload::MAX_ROWS {
-        return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
-    }
+    let upload = upload_of(&device, body.bytes())?;
     let is_contact = device.kind == DeviceKind::Lane;
     let device = edges::rows_device(&gate, device, &upload).await?;
     let answer = take_rows(&gate, &device, upload, is_contact).await?;
@@ -379,8 +385,9 @@ async fn tell_status(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Where a lane stands in the feed.
 #[derive(Deserialize)]
-struct FeedPlace {
+pub(super) struct FeedPlace {
     #[serde(default)]
     cursor: u64,
     /// The generation that the cursor is of, if the handheld knows it.
@@ -395,7 +402,7 @@ struct FeedPlace {
 async fn lane_feed(
     State(gate): State<Gate>,
     PathParams(event): PathParams<u32>,
-    QueryParams(FeedPlace { cursor, generation }): QueryParams<FeedPlace>,
+    QueryParams(place): QueryParams<FeedPlace>,
     method: Method,
     target: OriginalUri,
     headers: HeaderMap,
@@ -405,6 +412,12 @@ async fn lane_feed(
     if device.wiped_at_ms.is_none() {
         may_work(&device, event)?;
     }
+    open_feed(gate, device, place).await
+}
+
+/// The lane's stream from its place on, and whose cursors it has.
+pub(super) async fn open_feed(gate: Gate, device: Device, place: FeedPlace) -> Answer<Response> {
+    let FeedPlace { cursor, generation } = place;
     let own = gate.platform.store.incarnation(gate.platform.random.id64()).await?;
     // A cursor of another generation counts other rows. What the lane has already, it takes for known.
     let cursor = if generation.is_some_and(|generation| generation != own) { 0 } else { cursor };

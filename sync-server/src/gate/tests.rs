@@ -6,7 +6,6 @@ mod evening;
 mod frozen;
 mod old_and_new;
 mod profile;
-mod profiles;
 mod release;
 mod status;
 mod wipes;

@@ -12,7 +12,7 @@ use crate::platform::{Problem, StoreError};
 pub enum EdgeError {
     #[error(
         "there is a {role} key in the keys directory, and an edge must not hold one: move {role}.key to the server that \
-         issues tickets. An edge has a time key, and a policy key if supervisors are to decide there"
+         issues tickets. An edge needs a time key alone"
     )]
     ForbiddenKey { role: &'static str },
     #[error(

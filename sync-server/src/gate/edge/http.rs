@@ -7,11 +7,8 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use gate_core::request;
-use gate_core::wire::v1::{
-    DeviceStatus, EnrolmentStatus, GENERATION_HEADER, ListAnswer, Receipt, ScanUpload, StationBundle,
-};
+use gate_core::wire::v1::{DeviceStatus, EnrolmentStatus, ListAnswer, Receipt, StationBundle};
 use gate_core::wire::{from_cbor, to_cbor};
-use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use std::time::Duration;
 use ticket_signer::{DeviceCertificate, DeviceId};
@@ -19,9 +16,12 @@ use ticket_signer::{DeviceCertificate, DeviceId};
 use super::error::EdgeError;
 use super::upstream::{Handed, UpstreamError};
 use super::{Edge, Place, keep, lists, store};
-use crate::gate::http::{SignedRequest, cbor, check_rows, confirmed, device_of, merge_rows, parse_hash, scan_answer};
+use crate::gate::http::{
+    Cursor, FeedPlace, SignedRequest, cbor, check_rows, confirmed, device_of, merge_rows, open_feed, parse_hash,
+    scan_answer, upload_of,
+};
 use crate::gate::model::{Device, DeviceState, GateError};
-use crate::gate::{feed, lists as gate_lists, stations, status, store as gate_store};
+use crate::gate::{lists as gate_lists, stations, status, store as gate_store};
 use crate::platform::http::{MAX_SCAN_BODY_BYTES, PathParams, QueryParams, RequestBody, max_body};
 use crate::platform::{Answer, Problem};
 
@@ -220,12 +220,6 @@ async fn tell_status(
     }
 }
 
-#[derive(Deserialize)]
-struct Cursor {
-    #[serde(default)]
-    cursor: u64,
-}
-
 async fn list(
     State(edge): State<Edge>,
     PathParams(event): PathParams<u32>,
@@ -278,16 +272,7 @@ async fn chunk(
 async fn scans(State(edge): State<Edge>, method: Method, target: OriginalUri, body: RequestBody) -> Answer<Response> {
     let request = SignedRequest { method: &method, target: &target, headers: body.headers(), body: body.bytes() };
     let device = device(&edge, &request).await?;
-    if device.state == DeviceState::Pending {
-        return Err(GateError::DeviceUnconfirmed.into());
-    }
-    let upload: ScanUpload = from_cbor(body.bytes()).map_err(GateError::from)?;
-    if upload.event != device.event_id {
-        return Err(GateError::OtherEvent { own: device.event_id, asked: upload.event }.into());
-    }
-    if upload.rows.len() > ScanUpload::MAX_ROWS {
-        return Err(GateError::TooManyRows { most: ScanUpload::MAX_ROWS, found: upload.rows.len() }.into());
-    }
+    let upload = upload_of(&device, body.bytes())?;
     let place = place(&edge, upload.event)?;
     let now_ms = edge.now_ms();
     let checked = check_rows(&device, upload).await?;
@@ -333,17 +318,10 @@ async fn receipts(edge: &Edge, device: DeviceId, chains: &[(u64, u64)]) -> Resul
     }
 }
 
-#[derive(Deserialize)]
-struct FeedPlace {
-    #[serde(default)]
-    cursor: u64,
-    generation: Option<u64>,
-}
-
 async fn lane_feed(
     State(edge): State<Edge>,
     PathParams(event): PathParams<u32>,
-    QueryParams(FeedPlace { cursor, generation }): QueryParams<FeedPlace>,
+    QueryParams(from): QueryParams<FeedPlace>,
     method: Method,
     target: OriginalUri,
     headers: HeaderMap,
@@ -351,8 +329,5 @@ async fn lane_feed(
     let request = SignedRequest { method: &method, target: &target, headers: &headers, body: &[] };
     device(&edge, &request).await?;
     let device = confirmed(&edge.gate, event, &request).await?;
-    let platform = &edge.gate.platform;
-    let own = platform.store.incarnation(platform.random.id64()).await?;
-    let cursor = if generation.is_some_and(|generation| generation != own) { 0 } else { cursor };
-    Ok(([(GENERATION_HEADER, own.to_string())], feed::lane(edge.gate.clone(), device, cursor)).into_response())
+    open_feed(edge.gate.clone(), device, from).await
 }

@@ -241,8 +241,7 @@ async fn count(edge: &Edge, place: &Place, told: Vec<CheckedRow>) -> Result<(), 
     let mut tx = edge.gate.platform.store.write().await?;
     let mut released = Vec::new();
     for row in told {
-        let (of, seq) = ((row.body.device, row.body.epoch), row.body.seq);
-        if store::apart(&mut tx, of, (seq, seq)).await?.contains(&seq) {
+        if store::is_apart(&mut tx, &row.body).await? {
             released.push(row);
         }
     }

@@ -1,9 +1,7 @@
 //! The SQL of an edge.
 
-use std::collections::BTreeSet;
-
 use gate_core::chain::ChainHead;
-use gate_core::row::SignedRow;
+use gate_core::row::{RowBody, SignedRow};
 use gate_core::wire::v1::EdgeDevice;
 use ticket_signer::DeviceId;
 
@@ -139,19 +137,11 @@ pub(super) async fn lanes_elsewhere(tx: &mut Tx, event_id: u32) -> Result<i64> {
     Ok(devices)
 }
 
-/// Of these rows of a chain, those that are kept apart.
-pub(super) async fn apart(
-    tx: &mut Tx,
-    (device, epoch): (DeviceId, u64),
-    (first, last): (u64, u64),
-) -> Result<BTreeSet<u64>> {
-    let rows: Vec<(u64,)> = tx
-        .query(
-            "SELECT seq FROM scans WHERE device_id = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4 AND quarantined = 1",
-            params![device.0, epoch, first, last],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(seq,)| seq).collect())
+/// Whether a row is here and kept apart.
+pub(super) async fn is_apart(tx: &mut Tx, row: &RowBody) -> Result<bool> {
+    let sql = "SELECT quarantined FROM scans WHERE device_id = $1 AND epoch = $2 AND seq = $3";
+    let found: Option<(bool,)> = tx.query_optional(sql, params![row.device.0, row.epoch, row.seq]).await?;
+    Ok(found.is_some_and(|(apart,)| apart))
 }
 
 // --- Bundles ---------------------------------------------------------------------------------------------------------
